@@ -1,4 +1,4 @@
-//! A call for later: checked, kept, given its place, answered.
+//! Asynchronous calls: checked, stored, counted in their conversation, answered.
 
 use calls::{
     AddressRule, AsyncResponseType, Call, CallerQueues, ClientQueue, ConversationKey, Digest,
@@ -14,7 +14,8 @@ use crate::answer::{Answer, refused};
 use crate::caller::Caller;
 use crate::forwards_to::ForwardsTo;
 
-/// What is kept of a payload: its text without the passwords of callback addresses, and the digest that tells a resend from another call.
+/// What is stored of a payload: its text without the passwords of callback addresses, and the
+/// digest by which a call that is sent again is recognised.
 pub struct CanonicalPayload {
     canonical: String,
     digest: Digest,
@@ -38,7 +39,7 @@ impl CanonicalPayload {
     }
 }
 
-/// Takes a call in. The answer is given only after the call is durable.
+/// Accepts a call. It is answered only after it is durable.
 pub async fn accept(
     cloud: &Cloud,
     caller: &Caller,
@@ -88,8 +89,8 @@ pub async fn accept(
     })
 }
 
-/// Takes in a call that the server makes of a request of its caller, and carries out itself whatever
-/// backend the account has.
+/// Accepts a call that the server itself makes for a request of its caller. It is carried out by
+/// the built-in backend, whatever backend the account has.
 pub async fn take_in(
     cloud: &Cloud,
     caller: &Caller,
@@ -131,7 +132,7 @@ pub async fn take_in_checked(
     Ok(accepted)
 }
 
-/// What is said of a call alone and a queue. Remembered for some minutes.
+/// The settings of queues for calls outside any conversation. Cached for some minutes.
 async fn queues_of(cloud: &Cloud, caller: &Caller, call: &Call) -> Result<CallerQueues, Error> {
     if call.conversation_id.is_some() {
         return Ok(CallerQueues::default());
@@ -154,13 +155,14 @@ async fn queues_of(cloud: &Cloud, caller: &Caller, call: &Call) -> Result<Caller
 /// Longest `Idempotency-Key`.
 const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 
-/// What could not be read of a key may be anything: two such keys must not be taken for one.
+/// Bytes that are not UTF-8 are replaced, so that different keys could look the same: such keys are
+/// refused.
 fn is_key(text: &str) -> bool {
     let is_readable = !text.contains(char::REPLACEMENT_CHARACTER);
     is_readable && (1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&text.chars().count())
 }
 
-/// All that can be said against a call before its conversation is looked at.
+/// All checks of a call that do not need its conversation.
 fn check(
     cloud: &Cloud,
     caller: &Caller,
@@ -185,7 +187,7 @@ fn check(
                 .map_err(|rule| number.bad_address(&subscription.address, rule))?;
         }
     }
-    // What a backend's own objects may be is for it to judge.
+    // The objects of a forwarded call are checked by its backend.
     if backend.is_none() {
         objects::check(
             request.method,
@@ -225,8 +227,8 @@ fn check(
     })
 }
 
-/// Whether results may be posted there. A reply to ourselves would be answered with a fault, and
-/// tried again for three days.
+/// Whether replies may be posted to this address. The service itself would answer a reply with a
+/// fault, which would be sent again for three days.
 fn may_be_posted_to(address: &str, own: &OwnHosts, allow_http: bool) -> Result<(), AddressRule> {
     let read = CallbackAddress::parse(address).ok_or(AddressRule::Readable)?;
     check_address(&read, allow_http)?;

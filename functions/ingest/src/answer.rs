@@ -1,4 +1,4 @@
-//! What a SOAP operation comes to.
+//! The answer to a SOAP operation.
 
 use calls::Refusal;
 use cloud::Cloud;

@@ -1,4 +1,4 @@
-//! Who is calling, and for which account.
+//! Identifies the caller and its account.
 
 use calls::{AccountId, Refusal};
 use cloud::accounts::{Login, TokenState};
@@ -12,11 +12,11 @@ pub use cloud::accounts::Caller;
 
 use crate::http::Request;
 
-/// The user that legacy clients send beside their token; it is nobody.
+/// The user name that legacy clients send beside their token; it names no user.
 const NOBODY: &str = "*";
 
-/// Knows the caller by what the envelope says. A fault tells what is wrong with the request, and not
-/// with what is kept here: an unknown user and a wrong password look alike.
+/// Identifies the caller by the credentials in the envelope. A fault describes what is wrong with
+/// the request, but does not say whether the user or the password is wrong.
 pub async fn identify(
     cloud: &Cloud,
     request: &Request,
@@ -67,9 +67,9 @@ pub async fn identify(
     }
 }
 
-/// Seconds until the caller's account may call again; `None`: it may call now. For callers that
-/// are known: strangers are not counted, since counting writes. `bytes`: of the request's body, most
-/// of which has not been read yet.
+/// Seconds until the caller's account may call again; `None`: it may call now. Only for callers
+/// that are identified: counting costs a write, so strangers are not counted. `bytes`: the size of
+/// the request's body, most of which has not been read yet.
 pub async fn held_back(cloud: &Cloud, caller: &Caller, bytes: usize) -> Result<Option<i64>, Error> {
     let now = cloud.now();
     let calls_per_second = cloud.settings.calls_per_second;
@@ -83,7 +83,7 @@ pub async fn held_back(cloud: &Cloud, caller: &Caller, bytes: usize) -> Result<O
     Ok(not_before.map(|time| seconds_up(time.duration_since(now))))
 }
 
-/// Rounded up: who comes back sooner finds the same.
+/// Rounded up, since a caller that comes back earlier would be refused again.
 fn seconds_up(wait: SignedDuration) -> i64 {
     let whole = wait.as_secs() + i64::from(wait.subsec_nanos() > 0);
     whole.max(1)
@@ -97,23 +97,23 @@ const UNKNOWN_TOKEN: &str = "The token in fueloauth is not one of this service. 
     /v2/token of the same address";
 const UNKNOWN_LOGIN: &str = "There is no such user with such a password";
 
-/// A login that is not good, for whoever looks for people who try: where it came from and with what,
-/// and no name, which may be an address of a person or a secret in the wrong field.
+/// A failed login, logged for the search of attackers: where it came from and the kind of
+/// credentials. It has no name, which could be a person's address, or a secret in the wrong field.
 pub fn note_failed_login(cloud: &Cloud, request: &Request, credentials: &'static str) {
     cloud.metrics.count(Metric::LoginsFailed);
     warn!(source = request.source, credentials, "login failed");
 }
 
-/// The original's words, which clients compare; why stands in the detail.
+/// Marketing Cloud's text, which clients compare; the detail has the reason.
 fn login_failed(why: &str) -> Fault {
     Fault::security("Login Failed").because(LOGIN_FAILED, why)
 }
 
-/// The protocol's code for credentials that are not good.
+/// The protocol's code for invalid credentials.
 const LOGIN_FAILED: u32 = 12;
 
-/// Whether calls without RequestType are queued: for this user or API client, or for its whole
-/// account. Asked of such calls alone, for which the account may have to be read.
+/// Whether calls without RequestType are queued, for this user or API client or for the whole
+/// account. Only used for such calls, since the account may have to be read.
 pub async fn is_async_by_default(cloud: &Cloud, caller: &Caller) -> Result<bool, Error> {
     if caller.async_by_default {
         return Ok(true);
@@ -122,8 +122,8 @@ pub async fn is_async_by_default(cloud: &Cloud, caller: &Caller) -> Result<bool,
     Ok(account.is_some_and(|account| account.async_by_default))
 }
 
-/// Whether a caller may do something for all the accounts that a request names: its own, and those
-/// that its account owns (4). Nobody is asked about a request that names none.
+/// Whether a caller may act for all accounts that a request names: its own account, and those that
+/// it owns (otherwise error 4). A request that names none needs no read.
 pub async fn may_act_for(
     cloud: &Cloud,
     caller: &Caller,

@@ -1,6 +1,6 @@
-//! What anybody may fetch without a login: the WSDL and the schema of faults. They are long, and
-//! their bytes are what they cost: written once for an address, packed for whoever takes that, and
-//! not sent again to whoever has them.
+//! Documents that need no login: the WSDL, and the schema of faults. They are long, and every byte
+//! that is sent costs money. So they are written once for an address, compressed for clients that
+//! accept it, and not sent again to clients that have them.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,20 +13,20 @@ use sha2::{Digest, Sha256};
 use crate::http::{self, Request, Response};
 use crate::system::last_modified;
 
-/// How long nobody need ask again: an hour, so that a deployment is noticed within one.
+/// How long clients may cache them: an hour, so that a deployment is noticed within one.
 const CACHED: &str = "public, max-age=3600";
 
 struct PublishedDocument {
     text: String,
     compressed: Vec<u8>,
-    /// Weak, since it stands for the text, packed or not.
+    /// A weak tag, since the compressed and the plain text have the same one.
     tag: String,
 }
 
 impl PublishedDocument {
     fn of(text: String) -> Self {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        // Into memory, where nothing fails; if it did, the text would go out as it is.
+        // Compressing into memory does not fail; if it did, the text would be sent uncompressed.
         let written = encoder.write_all(text.as_bytes());
         let compressed = written.and_then(|()| encoder.finish()).unwrap_or_default();
         let digest = Sha256::digest(text.as_bytes());
@@ -39,7 +39,7 @@ impl PublishedDocument {
     }
 }
 
-/// The last address that a WSDL was asked for at, and the WSDL. There is hardly ever another.
+/// The last address for which the WSDL was written, and that WSDL. There is rarely another one.
 static WSDL: Mutex<Option<(String, Arc<PublishedDocument>)>> = Mutex::new(None);
 
 pub fn wsdl(cloud: &Cloud, request: &Request) -> Response {
@@ -77,7 +77,7 @@ fn answer(request: &Request, document: &PublishedDocument) -> Response {
         .with_header("last-modified", &last_modified())
 }
 
-/// `gzip`, unless it is said to be worth nothing.
+/// Whether `gzip` is accepted, with a quality above 0.
 fn takes_gzip(request: &Request) -> bool {
     let taken = request.header("accept-encoding").unwrap_or_default();
     taken.split(',').any(|coding| {
@@ -90,7 +90,7 @@ fn takes_gzip(request: &Request) -> bool {
     })
 }
 
-/// The tag goes before the time, where a client sends both.
+/// If a client sends both, the tag takes precedence over the time.
 fn is_there_already(request: &Request, document: &PublishedDocument) -> bool {
     if let Some(tags) = request.header("if-none-match") {
         let strong = document.tag.trim_start_matches("W/");

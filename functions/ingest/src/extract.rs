@@ -1,5 +1,5 @@
-//! Extract: a call of its own that starts it is taken in, to be carried out like any other; its RequestID
-//! is answered, by which the caller finds out what became of it.
+//! Extract: accepts a call that starts the extract and is carried out like any other. The answer
+//! has its RequestID, by which the caller finds its result.
 
 use calls::Refusal;
 use cloud::conversation::accept::Accepted;
@@ -10,7 +10,7 @@ use soap::{Element, Extract, ExtractRequest, Operation, RequestResult};
 use crate::accept::{self, CanonicalPayload};
 use crate::caller::Caller;
 
-/// Starts what is asked for; one result each.
+/// Starts the requested extracts; one result each.
 pub async fn extract(
     cloud: &Cloud,
     caller: &Caller,
@@ -64,14 +64,14 @@ async fn start(
     Ok(echoed(result))
 }
 
-/// Whether it is of the results of calls, which lie here whatever backend the account has.
+/// Whether it extracts results of calls, which are stored here whatever backend the account has.
 pub fn is_ours(extract: &Extract) -> bool {
     let known = [ASYNC_RESULTS, ASYNC_RESULTS_ID];
     let named = named(extract);
     known.iter().any(|known| known.eq_ignore_ascii_case(named))
 }
 
-/// What it says it is of: its ID, or the name of its description.
+/// What it extracts: its ID, or the name of its description.
 fn named(extract: &Extract) -> &str {
     match extract.id.as_str() {
         "" => extract.name.as_deref().unwrap_or_default(),
@@ -79,7 +79,7 @@ fn named(extract: &Extract) -> &str {
     }
 }
 
-/// What can be said against it before it is taken in.
+/// Checks an extract before it is accepted.
 fn check(cloud: &Cloud, caller: &Caller, extract: &Extract) -> Result<(), String> {
     if !is_ours(extract) {
         return Err(format!(
@@ -101,7 +101,7 @@ fn check(cloud: &Cloud, caller: &Caller, extract: &Extract) -> Result<(), String
     ExtractOrder::read(parameters, cloud.now()).map(drop)
 }
 
-/// The Perform that starts the same.
+/// The Perform that starts the same extract.
 fn call_of(extract: &Extract) -> Element {
     let options = Element::new("Options").with(Element::of("RequestType", "Asynchronous"));
     let activity = objects::extract_activity(&extract.parameters);

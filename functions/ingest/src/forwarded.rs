@@ -1,4 +1,5 @@
-//! Requests of accounts whose calls are forwarded: what is for the backend, and what stays here.
+//! Requests of accounts whose calls are forwarded: which are sent to the backend, and which are
+//! answered here.
 
 use calls::{BackendName, Refusal};
 use cloud::{Cloud, Error};
@@ -11,7 +12,7 @@ use crate::extract;
 use crate::forwards_to::ForwardsTo;
 use crate::page;
 
-/// Where the calls of a caller's account are forwarded to. The account is remembered for some minutes.
+/// The backend of a caller's account. The account is cached for some minutes.
 pub async fn backend_of(cloud: &Cloud, caller: &Caller) -> Result<Option<ForwardsTo>, Error> {
     let account = cloud.accounts.account(&caller.account, cloud.now()).await?;
     let deployed = cloud.settings.default_backend.as_ref();
@@ -23,7 +24,8 @@ pub async fn backend_of(cloud: &Cloud, caller: &Caller) -> Result<Option<Forward
     }))
 }
 
-/// The same for a call that is kept: with what is safe to repeat at that backend whoever calls, too.
+/// The same for a call that is stored: with the declarations of the backend about what is safe to
+/// repeat.
 pub async fn for_later(cloud: &Cloud, backend: &ForwardsTo) -> Result<ForwardsTo, Error> {
     let settings = cloud
         .accounts
@@ -36,8 +38,8 @@ pub async fn for_later(cloud: &Cloud, backend: &ForwardsTo) -> Result<ForwardsTo
     })
 }
 
-/// Whether a caller may name these accounts to its backend: those that the operator has listed for it
-/// (4). Nobody is asked about a request that names none.
+/// Whether a caller may name these accounts to its backend: those that the operator has listed for
+/// it (otherwise error 4). A request that names none needs no read.
 pub async fn may_name(
     cloud: &Cloud,
     caller: &Caller,
@@ -65,8 +67,8 @@ pub async fn may_name(
     Ok(Ok(()))
 }
 
-/// What is answered here whatever backend an account has: what became of calls, what has not started,
-/// and how the server itself is.
+/// Whether a request is answered here whatever backend an account has: results of calls, calls that
+/// have not started, and the status of the server.
 pub fn is_ours(operation: &Operation) -> bool {
     let is_own = |name: &str| objects::object_type(name).is_some_and(|it| it.is_servers_own());
     match operation {
@@ -88,7 +90,7 @@ pub fn is_ours(operation: &Operation) -> bool {
     }
 }
 
-/// The backend, unless a Retrieve asks for the next page of something that was answered here.
+/// The backend, unless a Retrieve requests the next page of results that are stored here.
 pub async fn unless_continued(
     cloud: &Cloud,
     caller: &Caller,
@@ -117,7 +119,7 @@ pub async fn unless_continued(
     })
 }
 
-/// A call for now.
+/// A synchronous call.
 pub async fn carry_out(
     cloud: &Cloud,
     backend: &BackendName,
@@ -128,7 +130,7 @@ pub async fn carry_out(
     if let Err(refusal) = call.place().and_then(|_| call.check(allow_http)) {
         return Ok(Ok(answer::refused(cloud, call, &refusal)));
     }
-    // Whoever turns the switch in this process waits until what is begun here has ended.
+    // Whoever turns the maintenance switch in this process waits until this call has ended.
     let _carrying_out = cloud.carrying_out().await;
     if cloud.in_maintenance().await? {
         return Ok(Err(crate::synchronous::in_maintenance()));
@@ -136,7 +138,7 @@ pub async fn carry_out(
     pass_through(cloud, backend, call.method.name(), payload).await
 }
 
-/// A request as it came, but for who sends it.
+/// Passes a request through unchanged, except for its credentials.
 pub async fn pass_through(
     cloud: &Cloud,
     backend: &BackendName,

@@ -1,8 +1,8 @@
-//! Where the calls of an account go that has a backend.
+//! The backend to which the calls of an account are forwarded.
 
 use calls::{BackendName, SafeToRepeat};
 
-/// The backend, and which of the account's calls are safe to repeat there, as the account says.
+/// The backend, and which calls the account has declared safe to repeat there.
 pub struct ForwardsTo {
     pub name: BackendName,
     pub safe_to_repeat: Vec<SafeToRepeat>,

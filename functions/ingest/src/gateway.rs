@@ -1,5 +1,5 @@
-//! Events of API Gateway and of a function URL, which have one form (payload format 2.0): a request
-//! read from one, an answer written for it.
+//! Reads requests from the events of API Gateway and of a function URL, which have the same form
+//! (payload format 2.0), and writes answers for them.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::{Request, Response};
 
-/// `None`: the body says that it is Base64, and is not.
+/// `None`: the event says that the body is Base64, but it is not.
 pub fn read(event: ApiGatewayV2httpRequest) -> Option<Request> {
     let body = event.body.unwrap_or_default();
     let body = if event.is_base64_encoded {
@@ -40,8 +40,8 @@ pub fn read(event: ApiGatewayV2httpRequest) -> Option<Request> {
     })
 }
 
-/// Headers by their names, each value read as UTF-8. One that is none is not left out, since what
-/// its caller relies on must not be lost in silence: what cannot be read shows.
+/// Headers by their names, each value as UTF-8. Bytes that are not UTF-8 are replaced and the value
+/// is not dropped, so that a header that its sender relies on is never ignored silently.
 pub fn headers(headers: &HeaderMap) -> BTreeMap<String, String> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     headers
@@ -50,8 +50,8 @@ pub fn headers(headers: &HeaderMap) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The same for every answer: headers that HTTP does not allow are left out. API Gateway takes one
-/// line per name, in which several values stand with commas between them.
+/// Headers that HTTP does not allow are left out, from every answer. API Gateway accepts one line
+/// per name, with several values separated by commas.
 pub fn write(answer: Response) -> ApiGatewayV2httpResponse {
     let mut headers = HeaderMap::new();
     for (name, value) in answer.headers {
@@ -67,7 +67,7 @@ pub fn write(answer: Response) -> ApiGatewayV2httpResponse {
     let mut response = ApiGatewayV2httpResponse::default();
     response.status_code = i64::from(answer.status);
     response.headers = headers;
-    // Bytes cross to the gateway as Base64, and leave it as they are.
+    // The body is Base64 in the event only; API Gateway decodes it before it is sent.
     response.is_base64_encoded = answer.compressed.is_some();
     response.body = Some(match answer.compressed {
         Some(compressed) => Body::Binary(compressed),
@@ -78,7 +78,7 @@ pub fn write(answer: Response) -> ApiGatewayV2httpResponse {
 
 fn joined(before: &HeaderValue, value: &HeaderValue) -> HeaderValue {
     let both = [before.as_bytes(), value.as_bytes()].join(b", ".as_slice());
-    // Two values that HTTP allows are one that it allows.
+    // If two values are allowed, so is their list.
     HeaderValue::from_bytes(&both).unwrap_or_else(|_| value.clone())
 }
 
@@ -103,7 +103,8 @@ mod tests {
         serde_json::from_str(&event).expect("an event")
     }
 
-    /// API Gateway packs what it takes for no text, so the same envelope may come either way.
+    /// API Gateway encodes what it does not consider text, so the same envelope may arrive in
+    /// either form.
     #[test]
     fn h03_a_body_is_what_its_flag_says() {
         let envelope = "<a>\u{e9}</a>";
@@ -111,7 +112,8 @@ mod tests {
         let compressed = read(event(&STANDARD.encode(envelope), true)).expect("a request");
         assert_eq!(plain.body, envelope.as_bytes());
         assert_eq!(compressed.body, plain.body);
-        // Not decoded because it looks like it, and not taken as it is because it cannot be.
+        // A body is decoded only if the event says so, and a body that says so but is not Base64 is
+        // refused.
         let looks_packed = read(event("PGEvPg==", false)).expect("a request");
         assert_eq!(looks_packed.body, b"PGEvPg==");
         for broken in [
@@ -128,7 +130,7 @@ mod tests {
         assert_eq!(read(nothing).expect("a request").body, b"");
     }
 
-    /// The domain that API Gateway knows is ours, not what a client writes into its headers.
+    /// The domain according to API Gateway, not the one in the client's headers.
     #[test]
     fn h03_the_origin_is_the_gateways() {
         let request = read(event("", false)).expect("a request");

@@ -1,5 +1,5 @@
-//! `GET /health`: whether calls can be taken in, for whoever watches from outside. Needs no login and
-//! says nothing else.
+//! `GET /health`: whether calls can be accepted, for monitors. It needs no login and returns
+//! nothing else.
 
 use cloud::Cloud;
 use cloud::health::TableHealth;

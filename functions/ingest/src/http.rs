@@ -1,4 +1,4 @@
-//! HTTP requests and answers as plain values, whoever brings them.
+//! HTTP requests and answers as plain values, independent of API Gateway.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ pub struct Request {
     /// Names in lower case.
     pub headers: BTreeMap<String, String>,
     pub body: Vec<u8>,
-    /// `https://host`, as the client reached us; without a slash at the end.
+    /// `https://host`, as the client addressed the service; without a slash at the end.
     pub origin: String,
-    /// What API Gateway calls the API that the request came through; empty where there is none.
+    /// API Gateway's id of the API of this request; empty if there is none.
     pub api_id: String,
-    /// Address that it came from, as the front door says it; empty where it says none.
+    /// The client's IP address according to API Gateway; empty if there is none.
     pub source: String,
 }
 
@@ -26,7 +26,7 @@ impl Request {
         self.headers.get(name).map(String::as_str)
     }
 
-    /// Every name that the front door is known to have.
+    /// Every known host name of this service.
     pub fn own_hosts(&self, cloud: &Cloud) -> OwnHosts {
         let settings = &cloud.settings;
         let own = settings.own_hosts.clone().and_api(&self.api_id);
@@ -39,7 +39,7 @@ pub struct Response {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: String,
-    /// What goes out instead of the body, in a coding that a header names.
+    /// The body in a content coding that a header names; sent in place of `body`.
     pub compressed: Option<Vec<u8>>,
 }
 
@@ -49,7 +49,7 @@ impl Response {
             status,
             headers: vec![
                 ("content-type", content_type.to_owned()),
-                // A browser must not make a page of what holds a caller's text.
+                // A browser must not render an answer that may contain a caller's text.
                 ("x-content-type-options", "nosniff".to_owned()),
             ],
             body,
@@ -57,7 +57,7 @@ impl Response {
         }
     }
 
-    /// What is packed with gzip already.
+    /// A body that is already compressed with gzip.
     pub fn compressed(content_type: &str, compressed: Vec<u8>) -> Self {
         let answer = Self::new(200, content_type, String::new());
         let answer = answer.with_header("content-encoding", "gzip");
@@ -75,7 +75,7 @@ impl Response {
         Self::new(status, "application/json", body.to_string())
     }
 
-    /// Says when to come again, if that is known.
+    /// With `Retry-After`, if the time is known.
     #[must_use]
     pub fn retry_after(self, seconds: Option<i64>) -> Self {
         match seconds {
@@ -84,8 +84,8 @@ impl Response {
         }
     }
 
-    /// The same head with nothing behind it. How long the body would be is said, or a server that
-    /// finds none would say that it is empty.
+    /// The same head without the body, for HEAD. It has the length of the body, or the server would
+    /// add that the body is empty.
     #[must_use]
     pub fn without_body(mut self) -> Self {
         let body = std::mem::take(&mut self.body);
@@ -101,7 +101,8 @@ impl Response {
     }
 }
 
-/// Where clients reach us, with a slash at the end: clients append to it by plain concatenation.
+/// The address of the service, with a slash at the end: clients append to it by plain
+/// concatenation.
 pub fn base_url(cloud: &Cloud, request: &Request) -> String {
     if cloud.settings.public_url.is_empty() {
         format!("{}/", request.origin)

@@ -1,13 +1,13 @@
-//! The door: HTTP in, HTTP out.
+//! The function `ingest`: HTTP requests and their answers.
 //!
-//! Read in this order: this file (which path leads where), [`soap_endpoint`] (one SOAP request, from
-//! its bytes to its answer), [`caller`] (who is calling), then what is done with it: [`accept`] (a
-//! call for later), [`synchronous`] (a call for now), [`retrieve`] with its [`page`]s (looking at what
-//! there is), [`not_read`] (what was sent and counts for nothing), [`forwarded`] and [`forwards_to`] (what is for a
-//! backend), [`object_query`], [`results`],
-//! [`result_message`] and [`request_state`] (what became of calls), [`system`] (the service itself),
-//! [`tokens`] (access tokens), [`rest`] (what became of a call, as JSON), [`documents`] (WSDL and
-//! schema), [`unsubscribing`] (the link in triggered mails), [`health`] (whether calls can be taken in). [`gateway`] is what `main.rs` needs of API Gateway.
+//! Read in this order: this file (routes), [`soap_endpoint`] (one SOAP request, from its bytes to
+//! its answer), [`caller`] (authentication), then the operations: [`accept`] (asynchronous calls),
+//! [`synchronous`] (synchronous calls), [`retrieve`] with its [`page`]s (retrieving), [`not_read`]
+//! (warnings about what is not read), [`forwarded`] and [`forwards_to`] (accounts with a backend),
+//! [`object_query`], [`results`], [`result_message`] and [`request_state`] (states and results of
+//! calls), [`system`] (status, version, description), [`tokens`] (access tokens), [`rest`] (states
+//! and results as JSON), [`documents`] (WSDL and schema), [`unsubscribing`] (the link in mails),
+//! [`health`] (health check). [`gateway`] translates the events of API Gateway for `main.rs`.
 
 pub mod accept;
 pub mod answer;
@@ -43,7 +43,7 @@ use cloud::metrics::Function;
 
 pub use http::{Request, Response};
 
-/// Answers one HTTP request. HEAD is answered like GET, but for the body.
+/// Answers one HTTP request. HEAD is answered like GET, without the body.
 pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
     let response = match request.method.as_str() {
         "HEAD" => route(cloud, request, "GET").await.without_body(),
@@ -53,8 +53,8 @@ pub async fn answer(cloud: &Cloud, request: &Request) -> Response {
     response
 }
 
-/// Paths are matched without regard to case, and by their end, since clients put prefixes of their
-/// own before them.
+/// Paths are compared without regard to case, and by their ends only, since some clients add a
+/// prefix.
 async fn route(cloud: &Cloud, request: &Request, method: &str) -> Response {
     if let Some(token) = unsubscribing::token_in(&request.path) {
         return unsubscribing::answer(cloud, request, token, method).await;
@@ -97,13 +97,14 @@ async fn route(cloud: &Cloud, request: &Request, method: &str) -> Response {
     }
 }
 
-/// The page about errors that answers refer to.
+/// The page about errors to which answers refer.
 const ERRORS: &str = include_str!("../../../docs/errors.md");
 
 const WHAT_IS_HERE: &str = "SOAP requests go to /Service.asmx, its WSDL is at /etframework.wsdl, \
     tokens are at /v2/token, what became of a call at /data/v1/async/{requestId}/status.";
 
-/// Whether a path is one of a REST service, whose clients read JSON: a part of it is a version.
+/// Whether a path belongs to a REST service, whose clients expect JSON: one of its parts is a
+/// version.
 fn is_rest(path: &str) -> bool {
     let is_version = |part: &str| {
         part.strip_prefix('v').is_some_and(|number| {

@@ -1,5 +1,5 @@
-//! Starts `ingest` in AWS Lambda: reads the settings, opens the connections, and hands each HTTP
-//! request to the door.
+//! Starts `ingest` in AWS Lambda: reads the settings, opens the connections, and passes on each
+//! HTTP request.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use cloud::Cloud;

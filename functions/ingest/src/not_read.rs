@@ -1,5 +1,5 @@
-//! What a caller sent and nothing reads: told in the answer's head and in the log, and refused for
-//! accounts that are strict.
+//! What a caller sent but nothing reads: named in the answer's header and in the log; calls of
+//! strict accounts are refused for it.
 
 use calls::{Invalid, Refusal, Warning};
 use cloud::{Cloud, Error};
@@ -8,8 +8,8 @@ use tracing::warn;
 use crate::caller::Caller;
 use crate::http::Response;
 
-/// The refusal of a call of which something is not read, if its account is strict. The account is
-/// read for such calls alone.
+/// The refusal of a call with something that is not read, if its account is strict. Only for such
+/// calls is the account read.
 pub async fn refusal(
     cloud: &Cloud,
     caller: &Caller,
@@ -23,7 +23,7 @@ pub async fn refusal(
     Ok(is_strict.then(|| Refusal::Invalid(Invalid::NotRead(first.0.clone()))))
 }
 
-/// Says in the head of the answer, and in the log, what was not read: one line per thing.
+/// Adds the header with the warnings, and logs them: one line each.
 pub fn with_warnings(mut response: Response, warnings: Vec<Warning>, message_id: &str) -> Response {
     for Warning(text) in soap::bounded(warnings) {
         warn!(message_id, not_read = text, "sent and not read");
@@ -32,7 +32,7 @@ pub fn with_warnings(mut response: Response, warnings: Vec<Warning>, message_id:
     response
 }
 
-/// A string as structured headers have it (RFC 9651). What is not ASCII is percent-encoded.
+/// A string of a structured header (RFC 9651). Characters that are not ASCII are percent-encoded.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for letter in text.chars() {

@@ -1,4 +1,4 @@
-//! What a Retrieve asks about calls: which results, of which ids or of which time.
+//! Retrieves about calls: which results, by which ids or of which time.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ impl ResultKind {
         let mut requested = soap::unknown_properties(object_type, request.properties());
         let mut filtered_by = soap::unknown_properties(object_type, request.filtered_by());
         if self == Self::Request {
-            // The original has no such result for calls, so its type does not name these.
+            // Marketing Cloud has no such result, so the type does not name these properties.
             let is_unknown = |path: &&str| !["RequestID", "ConversationID"].contains(path);
             requested.retain(is_unknown);
             filtered_by.retain(is_unknown);
@@ -43,17 +43,17 @@ impl ResultKind {
     }
 }
 
-/// How long before the first CreatedDate of results a call may have been taken in that is looked for
-/// by time. Those that waited longer are found by their ids, or as AsyncRequestResult by the time of
-/// their arrival.
+/// Results that are searched by time: how long before the first CreatedDate their call may have
+/// arrived. Results of calls that waited longer are found by their ids, or as AsyncRequestResult by
+/// the time of their arrival.
 const ENDED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
-/// Results tell times in milliseconds, and may be asked for by the second.
+/// Times of results have milliseconds, but filters may have whole seconds.
 const SPREAD: SignedDuration = SignedDuration::from_secs(1);
 
 impl ResultKind {
-    /// The conversations that calls of a time may belong to. A request is created when it arrives, its
-    /// results when it ends.
+    /// The conversations in which calls of a time range may be. The CreatedDate of a state is the
+    /// arrival of its call, that of results the end of the call.
     pub fn list_query(self, account: &AccountId, range: CreatedRange) -> ListQuery {
         let ended_within = match self {
             Self::Request => SignedDuration::ZERO,
@@ -72,31 +72,31 @@ impl ResultKind {
     }
 }
 
-/// The two names of an id: the results' own, and the one that every object has.
+/// The two names of an id: the one of results, and the one of all objects.
 const OF_CALLS: [&str; 2] = ["RequestID", "ObjectID"];
 const OF_CONVERSATIONS: [&str; 2] = ["ConversationID", "CustomerKey"];
 
-/// The calls that a filter asks for.
+/// The calls that a filter selects.
 pub struct ObjectQuery {
     pub subjects: Subjects,
-    /// Whether conversations are named at all, beside the calls or by themselves.
+    /// Whether the filter names conversations at all.
     pub names_conversations: bool,
-    /// With RequestIDs as we make them, whatever blanks a client puts around them. The names of
-    /// conversations are their caller's, and blanks belong to them.
+    /// RequestIDs are compared as the server writes them, without surrounding blanks.
+    /// ConversationIDs are chosen by callers, and blanks are part of them.
     pub filter: Filter,
 }
 
-/// Which calls those are.
+/// Which calls are selected.
 pub enum Subjects {
-    /// Those of these RequestIDs, each once.
+    /// The calls with these RequestIDs, each once.
     Calls(Vec<String>),
-    /// Those of the conversations of these ConversationIDs, each once.
+    /// The calls of the conversations with these ConversationIDs, each once.
     Conversations(Vec<String>),
-    /// Those of a time, whatever their ids.
+    /// The calls of a time range, whatever their ids.
     Created(CreatedRange),
 }
 
-/// What a filter says of CreatedDate: at least from when on.
+/// The range of CreatedDate in a filter; it has at least a beginning.
 #[derive(Clone, Copy)]
 pub struct CreatedRange {
     pub from: Timestamp,

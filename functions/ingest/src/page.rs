@@ -1,4 +1,4 @@
-//! Pages of a Retrieve: at most 2,500 results in one answer, and no more bytes than it can carry; and
+//! Pages of a Retrieve: at most 2,500 results in one answer and no more bytes than it can have; and
 //! where the next page begins.
 
 use calls::{AccountId, RequestId};
@@ -11,26 +11,26 @@ use soap::{Element, Operation, PAYLOAD_BYTES_MAX, RetrieveRequest};
 /// Most results in one answer. The protocol's figure.
 pub const RESULTS_MAX: usize = 2_500;
 
-/// Longest look through a partition: the front door waits 30 s. What is found by then is a page.
+/// Longest time for one page, since API Gateway waits 30 s. The page has what was found by then.
 pub const LOOK_MAX: SignedDuration = SignedDuration::from_secs(15);
 
 /// A page, or Marketing Cloud's words for why there is none.
 pub type PageResult = Result<Page, String>;
 
-/// What one look came to.
+/// What one Retrieve has found.
 #[derive(Debug)]
 pub struct Page {
     /// Results, as they are written.
     pub results: String,
-    /// Where to go on, if there is more.
+    /// Where the next page begins, if there is one.
     pub next: Option<Cursor>,
-    /// Most results that it takes.
+    /// Most results of the page.
     size: usize,
     count: usize,
     bytes: usize,
 }
 
-/// Whether a page had a place for what it was given.
+/// Whether a result was added to the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum PageFit {
@@ -50,9 +50,9 @@ impl Page {
         }
     }
 
-    /// Takes one result in, unless it is one too many or would make the answer too long; only then is
-    /// there a next page, so that none is ever empty. The first one is taken whatever its size, or
-    /// nobody would ever get behind it.
+    /// Adds a result, unless the page would have too many or too many bytes. Only then is there a
+    /// next page, so that no page is empty. The first result is added whatever its size, or the
+    /// Retrieve could never go on after it.
     pub fn take(&mut self, result: &Element) -> PageFit {
         if self.count >= self.size {
             return PageFit::Full;
@@ -72,29 +72,30 @@ impl Page {
 /// Where a Retrieve goes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// Stored objects, calls of a time: of which of the accounts asked for.
+    /// For stored objects and calls of a time range: the index of the account among those
+    /// requested.
     #[serde(default)]
     pub account: usize,
-    /// The last key that was looked at to its end.
+    /// The last key that is completely done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// The key of an object that holds several, of which the first were taken.
+    /// The key of an object with several results, of which the first are done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<String>,
-    /// Which of the ids or keys asked for; of results of calls also which call of it.
+    /// The index among the requested ids or keys; for results of calls also the call.
     #[serde(default)]
     pub id: usize,
     #[serde(default)]
     pub sequence: u32,
-    /// Which object of a call, or of what is stored at a key.
+    /// The index of the object of a call, or of the result at a key.
     #[serde(default)]
     pub object: usize,
-    /// Calls of a time: behind which conversation.
+    /// For calls of a time range: after which conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listed: Option<ListCursor>,
 }
 
-/// What is kept between two pages.
+/// What is stored between two pages.
 #[derive(Serialize, Deserialize)]
 struct Continuation {
     /// The request as it first came, in canonical form.
@@ -102,7 +103,7 @@ struct Continuation {
     cursor: Cursor,
 }
 
-/// Keeps where to go on; the caller asks for it by the RequestID of this answer.
+/// Stores where to go on; the caller names it by the RequestID of this answer.
 pub async fn keep(
     cloud: &Cloud,
     account: &AccountId,
@@ -130,7 +131,7 @@ pub struct Continued {
     pub cursor: Cursor,
 }
 
-/// The request that a ContinueRequest goes on with; `None`: there is none of that id.
+/// The request that a ContinueRequest continues; `None`: there is none with that id.
 pub async fn continued(
     cloud: &Cloud,
     account: &AccountId,

@@ -8,8 +8,8 @@ use cloud::records::outcome_record::OutcomeRecord;
 use jiff::Timestamp;
 use soap::{Element, write_date_time};
 
-/// An AsyncRequestResult; `None`: how the call ended is kept no longer. Filtered by either name of
-/// an id, so both are there; only what is asked for is answered.
+/// An AsyncRequestResult; `None`: the outcome is not kept any more. It has both names of an id,
+/// since filters may use either; only the requested properties are returned.
 pub fn element(
     header: &ConversationRecord,
     sequence: SequenceCode,
@@ -22,7 +22,7 @@ pub fn element(
         .conversation_id
         .as_ref()
         .map_or(call.request_id.0.as_str(), |id| id.as_str());
-    // A call that was kept and never answered may be older than what it was taken into.
+    // A call that was stored and not answered may be older than its conversation.
     let arrived_at = call.arrived_at.max(header.opened_at);
     let status = state_of_call(header, sequence, call, record, now)?;
     let mut state = Element::new("Results")
@@ -44,7 +44,8 @@ pub fn element(
     Some(state)
 }
 
-/// With how far the tasks of the call are: which of them, from 1 on, and how many rows it has behind it.
+/// With the progress of the tasks of the call: the number of the present one, from 1, and its rows
+/// so far.
 pub fn with_progress(mut state: Element, progress: TaskReport) -> Element {
     let task = progress.object.saturating_add(1);
     let said = [
@@ -55,7 +56,7 @@ pub fn with_progress(mut state: Element, progress: TaskReport) -> Element {
         let property = Element::new("PartnerProperties").with(Element::of("Name", name));
         property.with(Element::of("Value", value))
     });
-    // In the order of the protocol they come before all else that is there.
+    // In the order of the protocol they come before the other elements.
     state.children.splice(0..0, said);
     state
 }

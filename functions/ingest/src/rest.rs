@@ -1,7 +1,7 @@
-//! REST: who holds the token, and what became of a call, as JSON.
+//! States and results of calls as JSON, for the holder of a token.
 //!
-//! `GET /data/v1/async/{requestId}/status` and `.../results` answer in the shape of the original's
-//! requests of that name. An id that the account never had is told apart from one that is pending.
+//! `GET /data/v1/async/{requestId}/status` and `.../results` have the shape of Marketing Cloud's
+//! answers. An unknown id is answered differently from a pending one.
 
 use calls::{Call, Ended, OverallStatus, RequestId};
 use cloud::accounts::{Caller, TokenState};
@@ -16,17 +16,17 @@ use crate::caller;
 use crate::http::{Request, Response};
 use crate::page::RESULTS_MAX;
 
-/// Results in a page, unless asked for otherwise. The original's figure.
+/// Default number of results in a page. Marketing Cloud's figure.
 const PAGE_SIZE: usize = 50;
 
-/// What is asked of a call.
+/// What is requested of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
     Status,
     Results,
 }
 
-/// The id and the question in a path, which is in lower case; `None`: it leads somewhere else.
+/// The id and the question in a lower-case path; `None`: another path.
 pub fn parse_path(path: &str) -> Option<(RequestId, Question)> {
     let mut parts = path.rsplit('/');
     let question = match parts.next()? {
@@ -40,7 +40,7 @@ pub fn parse_path(path: &str) -> Option<(RequestId, Question)> {
     is_ours.then(|| (RequestId(id.to_owned()), question))
 }
 
-/// Answers what became of a call.
+/// Answers with the state or the results of a call.
 pub async fn answer(
     cloud: &Cloud,
     request: &Request,
@@ -108,7 +108,7 @@ fn status(cloud: &Cloud, call: &Call, outcome: Option<&calls::Outcome>, state: &
                 "callDateTime": write_date_time(call.arrived_at),
                 "completionDateTime": outcome.map(|outcome| write_date_time(outcome.ended_at)),
                 "hasErrors": outcome.is_some_and(failed),
-                // Nobody writes down when a call's turn came, only when it was over.
+                // The time at which a call's turn came is not recorded, only its end.
                 "pickupDateTime": Value::Null,
                 "requestStatus": request_status,
                 "resultStatus": outcome.map(|outcome| outcome.overall_status.text()),
@@ -121,7 +121,7 @@ fn status(cloud: &Cloud, call: &Call, outcome: Option<&calls::Outcome>, state: &
     )
 }
 
-/// Which of the results are asked for.
+/// Which page of the results is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Paging {
     page: usize,
@@ -178,7 +178,7 @@ impl Paging {
     }
 }
 
-/// The original's words for an id that it never gave to this account.
+/// Marketing Cloud's answer for an id that the account never had.
 fn unknown(cloud: &Cloud, request_id: &RequestId) -> Response {
     let id: String = request_id
         .0
@@ -202,7 +202,7 @@ fn unknown(cloud: &Cloud, request_id: &RequestId) -> Response {
     )
 }
 
-/// Who holds the token of a REST request, and may call now; or the answer that says no.
+/// The caller of a REST request that may call now, or the answer that refuses it.
 pub async fn holder(cloud: &Cloud, request: &Request) -> Result<Result<Caller, Response>, Error> {
     let header = request.header("authorization").unwrap_or_default();
     let token = match header.split_once(' ') {
@@ -226,12 +226,12 @@ pub async fn holder(cloud: &Cloud, request: &Request) -> Result<Result<Caller, R
     })
 }
 
-/// The original's answer to a REST request without a good token.
+/// Marketing Cloud's answer to a REST request without a valid token.
 fn not_authorized() -> Response {
     said(401, 0, "Not Authorized")
 }
 
-/// The original's answer to a REST request that comes to nothing.
+/// Marketing Cloud's answer to a REST request that fails.
 pub fn said(status: u16, error_code: u32, message: &str) -> Response {
     Response::json(
         status,
@@ -239,7 +239,7 @@ pub fn said(status: u16, error_code: u32, message: &str) -> Response {
     )
 }
 
-/// The outside failed us; nothing is said of how.
+/// An AWS service failed; the answer does not say how.
 pub fn unavailable(error: &Error) -> Response {
     error!(error = error.in_full(), "request could not be answered");
     said(503, 2, "Try again").retry_after(Some(1))

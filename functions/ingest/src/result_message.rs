@@ -1,15 +1,15 @@
-//! What became of a call as a whole, as ResultMessage tells it.
+//! The ResultMessage of a call.
 
 use cloud::records::call_record::CallRecord;
 use cloud::records::outcome_record::OutcomeRecord;
 use cloud::{Cloud, Error};
 use soap::{Element, ObjectDetail, ObjectResult, PAYLOAD_BYTES_MAX, write_date_time};
 
-/// What stands in the StatusMessage where there is no room for ResultDetailXML.
+/// The StatusMessage if the answer has no room for ResultDetailXML.
 const NO_ROOM: &str = "ResultDetailXML is left out, it is too long for an answer: \
                        retrieve ResultItem, which has the result of each object";
 
-/// The element, but for what only the conversation knows.
+/// The element, without what only the conversation knows.
 pub async fn element(
     cloud: &Cloud,
     record: &OutcomeRecord,
@@ -50,8 +50,8 @@ pub async fn element(
     Ok(element.with(Element::of("SequenceCode", record.sequence.to_string())))
 }
 
-/// The method's response element with the results, without the objects where an answer has no room
-/// for them. `None`: it has none for the results either.
+/// The method's response element with the results, and without the objects if the answer has no
+/// room for them. `None`: there is no room for the results either.
 fn detail_xml(record: &OutcomeRecord, results: &[ObjectResult]) -> Option<String> {
     if results.is_empty() {
         return Some(String::new());

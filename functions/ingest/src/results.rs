@@ -1,5 +1,4 @@
-//! What became of calls: ResultMessage, ResultItem and AsyncRequestResult, by RequestID,
-//! ConversationID or time.
+//! ResultMessage, ResultItem and AsyncRequestResult of calls, by RequestID, ConversationID or time.
 
 use backends::built_in::task_run::{self, TaskReport};
 use calls::{AccountId, Call, Method, Phase, RequestId, SequenceCode};
@@ -17,7 +16,7 @@ use crate::page::{Cursor, LOOK_MAX, Page, PageFit, PageResult};
 use crate::request_state;
 use crate::result_message;
 
-/// Looks at the calls asked for. An id that was never seen gives nothing.
+/// Finds the requested calls. An unknown id gives no result.
 pub async fn look(
     cloud: &Cloud,
     accounts: &[AccountId],
@@ -55,7 +54,7 @@ pub async fn look(
 
 struct Search<'a> {
     cloud: &'a Cloud,
-    /// Whose calls they may be, in the order in which they are looked for.
+    /// The accounts whose calls they may be, in the order in which they are searched.
     accounts: &'a [AccountId],
     kind: ResultKind,
     request: &'a RetrieveRequest,
@@ -64,7 +63,7 @@ struct Search<'a> {
 
 /// One call of a conversation, as far as it is known.
 struct CallEntry {
-    /// Read only where it is needed.
+    /// Read only if it is needed.
     call: Option<CallRecord>,
     outcome: Option<OutcomeRecord>,
 }
@@ -72,7 +71,7 @@ struct CallEntry {
 /// Calls of a conversation, in order.
 struct CallPage {
     entries: Vec<(SequenceCode, CallEntry)>,
-    /// Where the rest begins, if there is more to look at.
+    /// Where the rest begins, if there is one.
     rest: Option<SequenceCode>,
 }
 
@@ -83,7 +82,7 @@ struct FoundCalls {
 }
 
 impl Search<'_> {
-    /// Where to go on, if the page does not take all.
+    /// Where to go on if the page is full.
     async fn take_ids(
         &self,
         ids: &[String],
@@ -104,7 +103,7 @@ impl Search<'_> {
         Ok(None)
     }
 
-    /// The same for what was created in a time, account after account, oldest first.
+    /// The same for results that were created in a time range, account after account, oldest first.
     async fn take_created(
         &self,
         range: CreatedRange,
@@ -144,8 +143,8 @@ impl Search<'_> {
         Ok(None)
     }
 
-    /// Takes the calls of a conversation, or one of them, from where the cursor is on. When the page
-    /// is full, the cursor says where to go on.
+    /// Adds the calls of a conversation, or one of them, beginning at the cursor. If the page
+    /// becomes full, the cursor is where to go on.
     async fn take_calls(
         &self,
         header: &ConversationRecord,
@@ -173,7 +172,7 @@ impl Search<'_> {
         }
     }
 
-    /// What an id names; `None`: nobody has it.
+    /// What an id names; `None`: it is unknown.
     async fn find(&self, id: &str) -> Result<Option<FoundCalls>, Error> {
         for account in self.accounts {
             if matches!(self.object_query.subjects, Subjects::Conversations(_)) {
@@ -193,7 +192,7 @@ impl Search<'_> {
         Ok(None)
     }
 
-    /// Takes what is asked for of one call's elements.
+    /// Adds the requested elements of one call.
     fn take(&self, elements: Vec<Element>, cursor: &mut Cursor, page: &mut Page) -> PageFit {
         for element in elements.into_iter().skip(cursor.object) {
             let is_selected = self.object_query.filter.admits(&element);
@@ -208,7 +207,7 @@ impl Search<'_> {
         PageFit::Taken
     }
 
-    /// Calls from one on, or it alone.
+    /// Calls from one on, or a single call.
     async fn entries(
         &self,
         header: &ConversationRecord,
@@ -239,11 +238,11 @@ impl Search<'_> {
             let entries = outcomes.into_iter().map(entry).collect();
             return Ok(CallPage { entries, rest });
         }
-        // The header once more, after the outcomes: a call that ended in between is then seen as
-        // it was before, which is true of a moment ago, and not as neither.
+        // The header is read again after the outcomes. A call that ended in between then looks as
+        // it did before, which was true a moment ago, and not like a mixture of both.
         let loaded = self.cloud.load_calls(&header.key, first, limit).await?;
         let mut calls = loaded.map(|loaded| loaded.calls).unwrap_or_default();
-        // Outcomes are longer than calls can be: fewer of them may have come in one answer.
+        // Outcomes are longer than calls, so fewer of them may fit into one answer.
         let sequence_of = |record: &CallRecord| record.call.place.sequence();
         calls.retain(|call| rest.is_none_or(|rest| sequence_of(call) < rest));
         let last = calls.last().map(sequence_of);
@@ -261,8 +260,8 @@ impl Search<'_> {
         Ok(CallPage { entries, rest })
     }
 
-    /// Whether outcomes alone do not say all that is asked for: of calls that have none yet, or none
-    /// that is written, and of the objects of those that were not carried out.
+    /// Whether the outcomes are not enough for what is requested: calls without an outcome, or
+    /// without a stored one, and objects of calls that were not carried out.
     fn needs_calls(&self, header: &ConversationRecord, outcomes: &[OutcomeRecord]) -> bool {
         let shows_objects = match self.kind {
             ResultKind::Request => return true,
@@ -320,7 +319,7 @@ impl Search<'_> {
         }
     }
 
-    /// How far the tasks of a call are, if it has any and that is asked for.
+    /// The progress of the tasks of a call, if it has any and that is requested.
     async fn progress(
         &self,
         header: &ConversationRecord,
@@ -339,8 +338,7 @@ impl Search<'_> {
         }
     }
 
-    /// What is answered: what is asked for, and of a ResultItem also the two elements that no typed
-    /// client can do without.
+    /// The requested properties, and of a ResultItem also the two elements that typed clients need.
     fn properties(&self) -> Vec<String> {
         let mut properties = self.request.properties.clone();
         if self.kind == ResultKind::Item {
@@ -349,8 +347,8 @@ impl Search<'_> {
         properties
     }
 
-    /// The conversation as its caller knows it. A call alone is named by its RequestID, which is
-    /// shown to those who ask for a conversation.
+    /// The ConversationID as the caller knows it. For a call alone it is the RequestID, and
+    /// returned only if the ConversationID is requested.
     fn conversation_id(&self, header: &ConversationRecord, request_id: &RequestId) -> String {
         match &header.conversation.conversation_id {
             Some(id) => id.as_str().to_owned(),

@@ -29,7 +29,7 @@ pub async fn retrieve(
     ))
 }
 
-/// Answers a Query: the same look, by the older operation.
+/// Answers a Query: the same as Retrieve, by the older operation.
 pub async fn query(
     cloud: &Cloud,
     caller: &Caller,
@@ -105,14 +105,14 @@ async fn page_of(
     }
 }
 
-/// Whose objects are asked for, each account once: those that are named, or with QueryAllAccounts
-/// all that the caller may act for, else the caller's own.
+/// The accounts whose objects are requested, each once: those that are named; with QueryAllAccounts
+/// all for which the caller may act; otherwise the caller's own.
 async fn accounts_of(
     cloud: &Cloud,
     caller: &Caller,
     request: &RetrieveRequest,
 ) -> Result<Result<Vec<AccountId>, Refusal>, Error> {
-    // Of a request that is continued they may not be the caller's any more.
+    // When a request is continued, the caller may no longer act for its accounts.
     if let Err(refusal) = caller::may_act_for(cloud, caller, &request.clients).await? {
         return Ok(Err(refusal));
     }
@@ -150,8 +150,8 @@ async fn look(
     let Some(kind) = ResultKind::named(&request.object_type) else {
         return stored(cloud, accounts, request, cursor, Page::of(size)).await;
     };
-    // A call is its caller's, whomever it was sent for; then come those that a named account sent
-    // itself.
+    // A call belongs to the account that sent it, even if it was sent for another one. After the
+    // caller's calls come those that a named account sent itself.
     let mut of_calls = vec![caller.account.clone()];
     of_calls.extend(accounts.iter().filter(|it| **it != caller.account).cloned());
     results::look(cloud, &of_calls, kind, request, cursor, size).await
@@ -170,7 +170,7 @@ async fn stored(
         let number = cursor.account;
         match stored_of(cloud, account, request, cursor, &mut page).await? {
             Ok(()) => {}
-            // Another of them may have it.
+            // Another account may have it.
             Err(RetrieveError::NoDataExtension(_)) if lacking + 1 < accounts.len() => lacking += 1,
             Err(refused) => return Ok(Err(refused.to_string())),
         }
@@ -194,7 +194,7 @@ async fn stored_of(
     page: &mut Page,
 ) -> Result<Result<(), RetrieveError>, Error> {
     let mut overlay = Overlay::new(account);
-    // What the type needs to be found, such as the data extension of a row.
+    // Objects that the type needs to be found, such as the data extension of a row.
     while let Err(missing) = objects::retrieve_from(&overlay, &request.object_type) {
         cloud.load_objects(&mut overlay, missing.0).await?;
     }
@@ -230,7 +230,7 @@ async fn stored_of(
     Ok(Ok(()))
 }
 
-/// The `Client` of an account's objects, where it is asked for: it is not stored with them.
+/// The `Client` of an account's objects, if it is requested: it is not stored with them.
 fn shown_client(account: &AccountId, request: &RetrieveRequest) -> Option<Element> {
     let is_client = |path: &str| path == "Client" || path.starts_with("Client.");
     let filtered_by = request.filtered_by();
@@ -245,7 +245,7 @@ fn shown_client(account: &AccountId, request: &RetrieveRequest) -> Option<Elemen
     is_selected.then_some(client)
 }
 
-/// The keys that can hold what is asked for, if the filter asks for keys: a look at each is enough.
+/// The keys of all objects that can match, if the filter names keys: then only these are read.
 fn direct_keys(
     source: &ObjectSource<'_>,
     filter: Option<&Filter>,
@@ -262,7 +262,7 @@ fn direct_keys(
         })
 }
 
-/// The properties for which every object asked for has one of some values.
+/// The properties for which every requested object has one of some values.
 fn equal_parts(filter: &Filter) -> Vec<(&str, &[String])> {
     match filter {
         Filter::And(parts) => parts.iter().flat_map(equal_parts).collect(),

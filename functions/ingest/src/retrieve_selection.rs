@@ -1,4 +1,4 @@
-//! What of the stored objects of a type goes into the page of an answer.
+//! Which of the stored objects of a type go into the answer.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::sends;
 /// Stored objects that are read in one request.
 const READ_AT_ONCE: i32 = 500;
 
-/// What of the stored objects goes into the answer.
+/// Which of the stored objects go into the answer.
 pub(crate) struct RetrieveSelection<'a> {
     pub(crate) account: &'a AccountId,
     pub(crate) source: &'a ObjectSource<'a>,
@@ -23,7 +23,7 @@ pub(crate) struct RetrieveSelection<'a> {
 }
 
 impl RetrieveSelection<'_> {
-    /// What lies at these keys, from where the cursor is on.
+    /// Objects at these keys, beginning at the cursor.
     pub(crate) async fn at(
         &self,
         cloud: &Cloud,
@@ -53,8 +53,8 @@ impl RetrieveSelection<'_> {
         Ok(())
     }
 
-    /// Stored objects without memberships of lists that are no longer there. The lists are read where
-    /// memberships are asked for, and only then.
+    /// Stored objects without memberships of lists that were deleted. The lists are read only if
+    /// memberships are requested.
     async fn with_lists(&self, cloud: &Cloud, stored: Vec<Element>) -> Result<Vec<Element>, Error> {
         let needed = stored
             .iter()
@@ -71,7 +71,7 @@ impl RetrieveSelection<'_> {
         Ok(stored.into_iter().map(current).collect())
     }
 
-    /// What lies in the partition, from where the cursor is on.
+    /// Objects of the partition, beginning at the cursor.
     pub(crate) async fn after(
         &self,
         cloud: &Cloud,
@@ -121,8 +121,8 @@ impl RetrieveSelection<'_> {
         }
     }
 
-    /// Takes what is asked for of a stored object, from a number on; the number of the first that the
-    /// page does not take.
+    /// Adds the requested results of a stored object, beginning at a number. Returns the number of
+    /// the first one that did not fit.
     pub(crate) fn take(
         &self,
         stored: Element,

@@ -1,6 +1,6 @@
-//! Schedule: an action that begins at a time of its own. A call of its own is taken in for each object,
-//! with the ScheduledTime, and carries it out; the ID of its Task is answered, by which it can be cancelled.
-//! The same Schedule sent again is answered with the same Task, and sends nothing more.
+//! Schedule: an action that begins at a given time. For each object a call with that ScheduledTime
+//! is accepted, which carries out the action. The answer has the ID of its Task, by which it can be
+//! cancelled. The same Schedule sent again gets the same Task, and nothing more is sent.
 
 use backends::built_in::announcement;
 use calls::{Call, Method, Options};
@@ -15,7 +15,7 @@ use crate::accept::{self, CanonicalPayload};
 use crate::caller::Caller;
 use crate::system;
 
-/// The protocol's codes: of an object that cannot be scheduled, and of a schedule that cannot be kept.
+/// The protocol's codes of an object that cannot be scheduled, and of an unsupported schedule.
 const UNSUPPORTED: u32 = 105;
 const NOT_VALID: u32 = 140;
 const NO_RANGE_TYPE: u32 = 150;
@@ -29,7 +29,7 @@ struct NotScheduled {
     message: String,
 }
 
-/// Schedules each of the objects; one result each.
+/// Schedules each object; one result each.
 pub async fn schedule(
     cloud: &Cloud,
     caller: &Caller,
@@ -177,7 +177,7 @@ fn perform_of(request: &ScheduleRequest, interaction: &Element, at: Timestamp) -
         .with(Element::new("Definitions").with(definition))
 }
 
-/// When a schedule begins. It is for once: a second occurrence is another Schedule.
+/// When a schedule begins. It must have one occurrence: a second one needs another Schedule.
 fn starts_at(schedule: Option<&Element>) -> Result<Timestamp, NotScheduled> {
     let not = |code, message: &str| {
         let message = message.to_owned();
@@ -212,7 +212,7 @@ fn starts_at(schedule: Option<&Element>) -> Result<Timestamp, NotScheduled> {
     }
 }
 
-/// The schedule as it is given back, its time in the server's.
+/// The schedule as it is returned, with its time in server time.
 fn answered(schedule: &Element, at: Timestamp) -> Element {
     let local = at.to_zoned(TimeZone::fixed(SERVER_OFFSET));
     let written = local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();

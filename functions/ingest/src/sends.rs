@@ -1,4 +1,4 @@
-//! Retrieve of a Send: with how many of its mails have left, which is not stored with it.
+//! Retrieve of a Send: adds how many of its mails have left, which is not stored with it.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,15 @@ use jiff::SignedDuration;
 use objects::{SendMails, SendProgress};
 use soap::Element;
 
-/// Longest counting of events: a Send is asked for again and again while it goes on, and is told of
-/// without these numbers where it takes longer.
+/// Longest time for counting events: a Send is retrieved repeatedly while it goes on, and is
+/// returned without these numbers if counting takes longer.
 const COUNTED_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 
-/// For so long after it was written a Send whose mails nobody tells of yet may have some: its call has
-/// other definitions that are still under way.
+/// For how long after its last change a Send without open mails may still get some: its call may
+/// have other definitions that are not done.
 const UNTOLD_MAX: SignedDuration = SignedDuration::from_hours(24);
 
-/// A send as it is; any other object as it came.
+/// Completes a Send; any other object is returned unchanged.
 pub(crate) async fn shown(cloud: &Cloud, send: Element) -> Result<Element, Error> {
     let Some(mails) = objects::mails_of(&send) else {
         return Ok(objects::shown_send(send, &SendProgress::default()));
@@ -28,7 +28,7 @@ pub(crate) async fn shown(cloud: &Cloud, send: Element) -> Result<Element, Error
     Ok(objects::shown_send(send, &progress))
 }
 
-/// The same with what became of its mails, counted from the events since it began.
+/// The same with the numbers of its mails, counted from the events since it began.
 pub(crate) async fn counted(
     cloud: &Cloud,
     account: &AccountId,
@@ -40,7 +40,8 @@ pub(crate) async fn counted(
     let number = send.text_of("ID").unwrap_or_default();
     let began = send.text_of("CreatedDate").and_then(|at| at.parse().ok());
     let deadline = cloud.now() + COUNTED_WITHIN;
-    // First, or a mail that leaves meanwhile would be missing in the numbers of a send that is complete.
+    // Read first: otherwise a mail that leaves meanwhile would be missing in the numbers of a
+    // complete send.
     let all_left = all_left(cloud, &send, mails).await?;
     let events = cloud.count_events(account, number, began, deadline).await?;
     let progress = SendProgress {
@@ -50,7 +51,7 @@ pub(crate) async fn counted(
     Ok(objects::shown_send(send, &progress))
 }
 
-/// Whether none of its mails is owed any more.
+/// Whether none of its mails is pending.
 async fn all_left(cloud: &Cloud, send: &Element, mails: SendMails) -> Result<bool, Error> {
     let Some(sequence) = SequenceCode::new(mails.sequence) else {
         return Ok(true);

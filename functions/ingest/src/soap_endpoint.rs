@@ -182,7 +182,8 @@ async fn carry_out(
     }
 }
 
-/// Where a request is carried out, if the caller may act for those that it names; `None`: here.
+/// Where a request is carried out, if the caller may act for the accounts that it names; `None`:
+/// here.
 async fn backend_for(
     cloud: &Cloud,
     caller: &Caller,
@@ -204,7 +205,7 @@ async fn backend_for(
     }))
 }
 
-/// The answer to a request for an account that is not the caller's.
+/// The answer to a request for an account for which the caller may not act.
 fn refused(cloud: &Cloud, operation: &Operation, refusal: &Refusal) -> Answer {
     let request_id = cloud.random.request_id();
     match operation {
@@ -229,7 +230,7 @@ fn refused(cloud: &Cloud, operation: &Operation, refusal: &Refusal) -> Answer {
     }
 }
 
-/// Create, Update, Delete and Perform: for later, or for now.
+/// Create, Update, Delete and Perform, asynchronous or synchronous.
 async fn carry_out_call(
     cloud: &Cloud,
     request: &Request,
@@ -288,7 +289,7 @@ async fn operate(
     warnings: &mut Vec<Warning>,
 ) -> Result<Answer, Error> {
     match operation {
-        // Taken by `carry_out_call`.
+        // Handled by `carry_out_call`.
         Operation::Call(call) => {
             let own = request.own_hosts(cloud);
             synchronous::carry_out(cloud, caller, &call, canonical_payload, &own).await

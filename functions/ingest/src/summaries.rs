@@ -1,4 +1,4 @@
-//! Retrieve of TriggeredSendSummary: a definition, with the events of its sends counted.
+//! Retrieve of TriggeredSendSummary: a definition with the counted events of its sends.
 
 use cloud::{Cloud, Error};
 use jiff::SignedDuration;
@@ -8,11 +8,11 @@ use soap::Element;
 use crate::page::{Cursor, LOOK_MAX, Page};
 use crate::retrieve_selection::RetrieveSelection;
 
-/// Longest counting of mails that have not left.
+/// Longest time for counting mails that have not left.
 const OPEN_COUNTED_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 
-/// Takes the summaries of these definitions. Counting reads all events of the account, so that it is
-/// given up rather than answered too late.
+/// Adds the summaries of these definitions. Counting reads all events of the account, and is given
+/// up if it takes too long for an answer.
 pub(crate) async fn take(
     cloud: &Cloud,
     wanted: &RetrieveSelection<'_>,
@@ -46,7 +46,8 @@ pub(crate) async fn take(
             })
             .collect();
         let send_id = send.parse().unwrap_or_default();
-        // Where there is more under way than can be read, the summary is told without.
+        // If there are more open mails than can be read, the summary is returned without their
+        // number.
         let until = cloud.now() + OPEN_COUNTED_WITHIN;
         let open = cloud
             .count_open_mails(wanted.account, send_id, until)

@@ -1,4 +1,4 @@
-//! A call for now: carried out while its caller waits.
+//! Synchronous calls: carried out while their caller waits.
 
 use backends::built_in::synchronous;
 use calls::OverallStatus;
@@ -29,7 +29,7 @@ pub async fn carry_out(
         Ok(named) => named.unwrap_or_else(|| caller.account.clone()),
         Err(refusal) => return Ok(Ok(refused(cloud, call, &refusal))),
     };
-    // Whoever turns the switch in this process waits until what is begun here is committed.
+    // Whoever turns the maintenance switch in this process waits until this call is committed.
     let _carrying_out = cloud.carrying_out().await;
     if cloud.in_maintenance().await? {
         return Ok(Err(in_maintenance()));

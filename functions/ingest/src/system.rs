@@ -1,5 +1,5 @@
-//! The service itself: its status and version, what its objects look like, and the operations that
-//! it knows of and does not offer.
+//! The service itself: its status and version, the description of its objects, and the operations
+//! that it knows but does not offer.
 
 use calls::Readiness;
 use cloud::{Cloud, Error};
@@ -12,21 +12,21 @@ use soap::{
 use crate::caller::Caller;
 use crate::forwarded;
 
-/// When this version was made: `VersionDate`.
+/// The date of this version: `VersionDate`.
 const VERSION_DATE: &str = "2026-11-28T00:00:00Z";
 
 fn version_date() -> Timestamp {
     VERSION_DATE.parse().unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// The same as HTTP says it: the WSDL changes only with the version.
+/// The same for HTTP: the WSDL changes only with the version.
 pub fn last_modified() -> String {
     version_date()
         .strftime("%a, %d %b %Y %H:%M:%S GMT")
         .to_string()
 }
 
-/// GetSystemStatus: of the server, and of the backend that the caller's calls are forwarded to.
+/// GetSystemStatus: of the server, and of the backend of the caller's account.
 pub async fn status(cloud: &Cloud, caller: &Caller) -> Result<String, Error> {
     let status = if cloud.in_maintenance().await? {
         SystemStatus::InMaintenance
@@ -85,8 +85,8 @@ pub(crate) fn type_of(object: &Element) -> &str {
     object.type_name.as_deref().unwrap_or("APIObject")
 }
 
-/// A result for each of the requests; a message without any gets one, too, since strict clients
-/// insist on it.
+/// A result for each request. An answer to no request has one, too, since strict clients require
+/// it.
 pub(crate) fn refused(
     messages: impl Iterator<Item = String>,
     error_code: u32,

@@ -1,6 +1,6 @@
-//! A Perform for now that starts tasks: a call of its own is taken in that carries them out, and the
-//! caller is told their numbers. What can be said against them at once is said at once, and nothing is
-//! started then.
+//! A synchronous Perform that starts tasks: a call that carries them out is accepted, and the
+//! answer has the numbers of the tasks. If something is wrong with them, the answer says so, and no
+//! task is started.
 
 use backends::built_in::{announcement, synchronous, task_run};
 use calls::{AccountId, OverallStatus, RequestId};
@@ -13,14 +13,14 @@ use crate::accept::{self, CanonicalPayload};
 use crate::answer::{Answer, refused};
 use crate::caller::Caller;
 
-/// The protocol's code of an object that is not carried out for the sake of another one.
+/// The protocol's code of an object that is not carried out because of another object.
 const NOT_STARTED: u32 = 2;
 
-/// What a caller says who starts tasks.
+/// A request to start tasks.
 pub(crate) struct StartTasks<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) call: &'a CallRequest,
-    /// Whose objects they are about.
+    /// The account of the objects.
     pub(crate) client: &'a AccountId,
     pub(crate) kind: TaskKind,
     pub(crate) kept: &'a CanonicalPayload,
@@ -46,7 +46,7 @@ impl StartTasks<'_> {
             let results = self.not_started(refusal.ordinal, &refusal.reason);
             return Ok(Ok(self.answered(&results, &request_id)));
         }
-        // Nobody waits for a reply who waits for the answer.
+        // The caller waits for the answer, so it gets no reply.
         let mut queued = call.clone();
         queued.options.subscriptions.clear();
         let request_id =
@@ -56,8 +56,9 @@ impl StartTasks<'_> {
                 Accepted::KeyUsed => return Err(Error::Conflict(1)),
             };
         let results = match self.kind {
-            // Empty when the caller hears of it: rows that are sent next must not be cleared, too. The
-            // task finds it done, since both name the fresh rows by the same id.
+            // The data extension is emptied before the answer, so that rows that are sent after it
+            // are not cleared. The task finds this done, since both use the same id for the new
+            // rows.
             TaskKind::ClearData => {
                 synchronous::carry_out(cloud, account, call, self.client, &request_id)
                     .await?

@@ -1,5 +1,5 @@
-//! Access tokens: `POST /v2/token` (OAuth 2, client credentials), the older `POST /v1/requestToken`,
-//! and where a token's holder finds the SOAP service.
+//! Access tokens: `POST /v2/token` (OAuth 2, client credentials), the older `POST
+//! /v1/requestToken`, and the address of the SOAP service for the holder of a token.
 
 use calls::AccountId;
 use cloud::accounts::{Caller, Login, TOKEN_LIFE};
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::http::{Request, Response, base_url, service_url};
 use crate::{caller, rest};
 
-/// Largest body of a token request. Real ones have some hundred bytes; and this is read before
-/// anybody knows who sends it, into many times its size.
+/// Largest body of a token request. Real ones have some hundred bytes. It is parsed before the
+/// sender is known, and parsing takes many times its size in memory.
 const TOKEN_REQUEST_BYTES_MAX: usize = 64 << 10;
 
 /// Answers a token request, as JSON or as a form.
@@ -48,7 +48,7 @@ pub async fn v2(cloud: &Cloud, request: &Request) -> Response {
                 &json!({
                     "access_token": token,
                     "token_type": "Bearer",
-                    // A second less than it is good for, as the original says it.
+                    // A second less than the token is valid, as Marketing Cloud says it.
                     "expires_in": TOKEN_LIFE.as_secs() - 1,
                     "scope": fields.get("scope").unwrap_or("email_read email_write email_send"),
                     "soap_instance_url": base,
@@ -111,19 +111,19 @@ pub async fn soap_endpoint(cloud: &Cloud, request: &Request) -> Response {
     }
 }
 
-/// What came of asking for a token.
+/// The result of a token request.
 enum ParsedTokenRequest {
     Token(String),
-    /// Nobody has that id and secret.
+    /// No API client has that id and secret.
     Unknown,
-    /// They are right, and the account that the token is to be of is not theirs.
+    /// Id and secret are right, but the client may not have a token for that account.
     Stranger(AccountId),
-    /// The account calls too often; so many seconds to wait.
+    /// The account has reached its rate limit; wait so many seconds.
     HeldBack(i64),
 }
 
-/// `account`: whose token it is to be, the client's own or one that this owns; what it does then is
-/// that one's.
+/// `account` is the account of the token: the client's own, or one that it owns. What is done with
+/// the token counts for that account.
 async fn make_token(
     cloud: &Cloud,
     request: &Request,
@@ -160,7 +160,7 @@ async fn make_token(
 struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    /// `None`: there is too much to be read.
+    /// `None`: the body is too large.
     fn read(request: &Request) -> Option<Self> {
         if request.body.len() > TOKEN_REQUEST_BYTES_MAX {
             return None;
@@ -186,7 +186,8 @@ impl Fields {
     }
 }
 
-/// The page about errors, by a reference alone where a client's Host makes no address.
+/// The address of the page about errors; a relative one if the client's Host header gives no valid
+/// address.
 fn errors_page(base: &str) -> String {
     let page = url::Url::parse(base).and_then(|base| base.join("errors"));
     page.map_or_else(|_| "/errors".to_owned(), String::from)
@@ -203,7 +204,7 @@ fn refused(base: &str, status: u16, error: &str, description: &str) -> Response 
     ))
 }
 
-/// Why there is no token of an account that is not the client's.
+/// Why there is no token for an account that is not the client's.
 fn not_owned(field: &str, account: &AccountId) -> String {
     format!(
         "{field} {} is neither the account of this client nor one that it owns. Leave it out for a \

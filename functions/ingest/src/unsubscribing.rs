@@ -1,9 +1,9 @@
-//! `/unsubscribe/TOKEN`: the link in triggered mails by which a reader unsubscribes with one click
-//! (RFC 8058).
+//! `/unsubscribe/TOKEN`: the link in mails by which a reader unsubscribes with one click (RFC
+//! 8058).
 //!
-//! A mail program posts to it, without a login and without asking its user anything more; the token's
-//! signature is the login. A person who opens it gets a page with a button that posts. A GET does
-//! nothing and looks nothing up: programs that scan mails follow every link in them.
+//! A mail program posts to it without a login and without another question to its user; the
+//! signature of the token is the login. A person who opens the link gets a page with a button that
+//! posts. A GET changes nothing and reads nothing: programs that scan mails follow every link.
 
 use cloud::aws::mail::ONE_CLICK;
 use cloud::outbound::unsubscribe_link::UnsubscribeToken;
@@ -17,7 +17,7 @@ use crate::rest;
 /// Largest body: mail programs send a form of one field.
 const BODY_BYTES_MAX: usize = 16 << 10;
 
-/// The page has a form and nothing else.
+/// The page may contain a form and nothing else.
 const PAGE_POLICY: &str =
     "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -29,7 +29,7 @@ const PAGE: &str = r#"<!DOCTYPE html>
 
 const DONE: &str = "You are unsubscribed.\n";
 
-/// The token of a path that is a link of ours. Its case counts, unlike that of other paths.
+/// The token in the path of such a link. Its case matters, unlike that of other paths.
 pub fn token_in(path: &str) -> Option<&str> {
     const BEGINNING: &str = "/unsubscribe/";
     let at = path.to_ascii_lowercase().rfind(BEGINNING)?;
@@ -48,7 +48,7 @@ pub async fn answer(cloud: &Cloud, request: &Request, token: &str, method: &str)
         .with_header("referrer-policy", "no-referrer")
 }
 
-/// The same for every token, so that it tells nobody whether one is good.
+/// The same for every token, so that it does not show whether a token is valid.
 fn page() -> Response {
     Response::new(200, "text/html; charset=utf-8", PAGE.to_owned())
         .with_header("content-security-policy", PAGE_POLICY)
@@ -72,14 +72,14 @@ async fn posted(cloud: &Cloud, request: &Request, token: &str) -> Response {
     }
 }
 
-/// The one field, as a form of either kind.
+/// The only field, as a form of either kind.
 fn is_one_click(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body);
     let in_form = || {
         url::form_urlencoded::parse(body)
             .any(|(name, value)| name == "List-Unsubscribe" && value.trim() == "One-Click")
     };
-    // Of multipart/form-data, the field's name stands before its value.
+    // In multipart/form-data, the name of the field comes before its value.
     let in_parts = || {
         text.split_once("name=\"List-Unsubscribe\"")
             .and_then(|(_, rest)| rest.split_once("\r\n\r\n"))
@@ -88,8 +88,7 @@ fn is_one_click(body: &[u8]) -> bool {
     in_form() || in_parts()
 }
 
-/// `false`: the account that the token names has not signed it. However often it is done, there is
-/// one event.
+/// `false`: the account in the token has not signed it. Unsubscribing again adds no event.
 async fn unsubscribe(cloud: &Cloud, token: &str) -> Result<bool, Error> {
     let Some(token) = UnsubscribeToken::read(token) else {
         return Ok(false);
@@ -99,7 +98,7 @@ async fn unsubscribe(cloud: &Cloud, token: &str) -> Result<bool, Error> {
         .accounts
         .account(&token.recipient.account, now)
         .await?;
-    // However long ago its secret was replaced: the link is in a mail that was read late.
+    // Secrets that were replaced long ago are accepted, too: the mail may be read late.
     let is_signed = account.is_some_and(|account| {
         let previous = account.previous_secret.as_ref();
         token.is_signed_with(&account.webhook_secret)

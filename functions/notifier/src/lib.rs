@@ -2,9 +2,9 @@
 //!
 //! Read in this order: this file (a batch of wake-ups), [`reply`] (one reply: what is due, and the
 //! attempt at it; what is posted is in the crate `replies`), [`lanes`] (receivers that are slow, or
-//! that nobody knows), `take_on` (others' messages, while these are waited for), `high_first` (those of
-//! High in them), [`mails`] (triggered mails), [`mail_events`] and `text_events` (what the services tell
-//! of them), `poison` (what invocations die with).
+//! that nobody knows), `take_on` (others' messages, while these are waited for), [`mails`] (triggered
+//! mails), [`mail_events`] and `text_events` (what the services tell of them), `poison` (what
+//! invocations die with).
 //!
 //! A wake-up in the lane of its conversation is looked at and, if its receiver is quick, settled. One
 //! whose receiver is not goes on to a lane of its account, which the queue gives to one invocation at

@@ -68,7 +68,7 @@ impl CallbackAnswer {
         }
     }
 
-    /// With this body; nothing changes where there is no answer.
+    /// With this body; no effect without an answer.
     pub fn with_body(mut self, text: &str) -> Self {
         if let Self::Answer { body, .. } = &mut self {
             text.clone_into(body);
@@ -126,8 +126,8 @@ impl Callbacks {
         held(&self.sink).callbacks.clone()
     }
 
-    /// The answer to the next request to this address; said several times, the answers to as many
-    /// requests.
+    /// Plans the answer to the next request to this address; called several times, the answers to
+    /// as many requests.
     pub fn answer_next(&self, url: &str, answer: CallbackAnswer) {
         held(&self.sink)
             .next

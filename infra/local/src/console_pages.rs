@@ -1,5 +1,5 @@
-//! The console at `/_local/`, and its pages that a local server alone has: what was sent, a test call, the
-//! clock, and beginning again.
+//! The console at `/_local/`, and the pages that only a local server has: what was sent, test
+//! calls, the clock, and deleting everything.
 
 use std::net::SocketAddr;
 
@@ -26,13 +26,13 @@ use crate::site_state::Site;
 use crate::stack::LOCAL;
 use crate::test_call;
 
-/// Where the console is.
+/// The path of the console.
 const BASE: &str = "/_local";
 
-/// Of each kind that are shown, the newest.
+/// How many of each kind are shown, the newest.
 const SHOWN_MAX: usize = 200;
 
-/// Furthest that the clock is moved on at once: a year and a day.
+/// Furthest that the clock can be moved at once: a year and a day.
 pub(crate) const ADVANCE_SECONDS_MAX: i64 = 31_622_400;
 
 #[derive(Clone)]
@@ -52,7 +52,7 @@ pub(crate) fn router(site: &Site, address: SocketAddr) -> Router {
         metrics: Some(StackMetrics::of_stack(&over_the_wire, LOCAL_STACK)),
         base: BASE.to_owned(),
         place: "local server".to_owned(),
-        // Whoever reaches this server may do anything to it.
+        // Anybody who can reach this server may do anything with it.
         access: ConsoleAccess::MayAct {
             who: "the console of the local server".to_owned(),
         },
@@ -141,7 +141,7 @@ fn sent_mail(number: usize, mail: &CapturedMail) -> SentMail {
 fn sent_callback(posted: PostedCallback) -> SentCallback {
     SentCallback {
         at: posted.at,
-        // User and password of an address are sent, and shown nowhere.
+        // User and password of an address are sent, but never shown.
         url: soap::shown_address(&posted.url),
         is_good: posted
             .status
@@ -156,7 +156,7 @@ fn sent_callback(posted: PostedCallback) -> SentCallback {
     }
 }
 
-/// The mail of a number, and that.
+/// The mail with a number, and the number.
 fn mail_of(local: &LocalConsole, query: &PageQuery) -> Result<(usize, CapturedMail), PageFailure> {
     let number: Option<usize> = query.text("number").parse().ok();
     let mails = local.site.stack.local.ses().mails();

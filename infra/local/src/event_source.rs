@@ -12,10 +12,10 @@ use tokio::task::JoinSet;
 use crate::stack::{EventSource, Stack};
 
 /// How long an empty queue is left alone, unless a message arrives or is deleted: a message can
-/// also become visible by time alone.
+/// also become visible just by time.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How many invocations run side by side for a queue, as its functions are told.
+/// Concurrent invocations for a queue, as configured.
 pub fn invocations_max(concurrency: Concurrency, event_source: EventSource) -> usize {
     let places = concurrency.of(match event_source {
         EventSource::Processor(priority) => Queue::Calls(priority),
@@ -67,7 +67,7 @@ async fn feed(stack: Stack, event_source: EventSource) {
     }
 }
 
-/// What is told of mails, texts and calls, one event after the other.
+/// Delivers the events of mails, texts and voice calls, one after the other.
 async fn deliver_mail_events(stack: Stack) {
     loop {
         let running = stack.begin_invocation().await;

@@ -1,5 +1,4 @@
-//! Trouble on demand: lost requests and answers, throttling, conflicts, and the end of the world after
-//! any request.
+//! Planned faults: lost requests and answers, throttling, conflicts, and crashes after any request.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -80,7 +79,7 @@ impl fmt::Display for JournalEntry {
 
 type Decider = Box<dyn FnMut(u64, &AwsRequest) -> Option<InjectedFault> + Send>;
 
-/// The plan of what goes wrong. Clones share it.
+/// The planned faults. Clones share them.
 #[derive(Clone, Default)]
 pub struct Faults(Arc<Mutex<Plan>>);
 
@@ -94,19 +93,19 @@ struct Plan {
 }
 
 impl Faults {
-    /// Troubles the request of this number; the first ever has number 1.
+    /// Plans a fault for the request with this number; the first one ever has number 1.
     pub fn at(&self, number: u64, fault: InjectedFault) {
         held(&self.0).by_number.insert(number, fault);
     }
 
-    /// Troubles the next request, then.
+    /// Plans a fault for the next request.
     pub fn next(&self, fault: InjectedFault) {
         let mut plan = held(&self.0);
         let number = plan.requests_made + 1;
         plan.by_number.insert(number, fault);
     }
 
-    /// Troubles every request that is like this.
+    /// Plans a fault for every request that matches.
     pub fn when(
         &self,
         is_like: impl Fn(&AwsRequest) -> bool + Send + 'static,
@@ -115,7 +114,7 @@ impl Faults {
         self.by(move |_, aws_request| is_like(aws_request).then_some(fault));
     }
 
-    /// Troubles the first request that is like this.
+    /// Plans a fault for the first request that matches.
     pub fn once(
         &self,
         is_like: impl Fn(&AwsRequest) -> bool + Send + 'static,
@@ -131,7 +130,7 @@ impl Faults {
         });
     }
 
-    /// Troubles what this chooses, by the request's number and what it asks for.
+    /// Plans the faults that this function returns, by the request's number and content.
     pub fn by(
         &self,
         decide: impl FnMut(u64, &AwsRequest) -> Option<InjectedFault> + Send + 'static,
@@ -139,7 +138,7 @@ impl Faults {
         held(&self.0).deciders.push(Box::new(decide));
     }
 
-    /// The caller dies after its `n`th request, counted from now on, without hearing of it.
+    /// The caller dies after its `n`th request, counted from now on, without getting the answer.
     pub fn crash_after(&self, n: u64) {
         self.after_now(n, InjectedFault::CrashAfter);
     }
@@ -159,7 +158,7 @@ impl Faults {
         held(&self.0).crashed
     }
 
-    /// Nothing goes wrong from now on; what has crashed stays so.
+    /// Removes all planned faults; a caller that has died stays dead.
     pub fn clear(&self) {
         let mut plan = held(&self.0);
         plan.by_number.clear();
@@ -176,7 +175,7 @@ impl Faults {
         held(&self.0).journal.iter().cloned().collect()
     }
 
-    /// Numbers a request and says what goes wrong with it.
+    /// Numbers a request and returns its fault.
     pub(crate) fn decide(&self, aws_request: &AwsRequest) -> Option<InjectedFault> {
         let mut plan = held(&self.0);
         let crashed = plan.crashed;

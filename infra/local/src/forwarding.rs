@@ -13,13 +13,13 @@ use crate::stack::{LOCAL, Stack};
 const LOCAL_BACKEND: &str = "backend";
 
 impl Stack {
-    /// From now on the calls of the account `local` are forwarded there.
+    /// Forwards the calls of the account `local` to that backend.
     pub async fn forward_to(
         &mut self,
         settings: &BackendSettings,
         secret: &str,
     ) -> anyhow::Result<()> {
-        // Not through the client for callbacks, which keeps what it sends.
+        // Not with the client for callbacks, which records what it sends.
         let forwarding = BackendClient::guarded(true);
         self.cloud.forwarding = forwarding.clone();
         if let Functions::InProcess(in_process) = &mut self.functions {

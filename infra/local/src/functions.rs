@@ -22,7 +22,7 @@ pub enum Functions {
     At(Endpoint),
 }
 
-/// The functions in this process, and what becomes of those that take too much.
+/// The functions in this process, and the limits at which they are killed.
 #[derive(Clone)]
 pub struct InProcess {
     pub cloud: Cloud,
@@ -119,7 +119,7 @@ fn sqs_event(batch: &[ReceivedMessage]) -> Value {
 }
 
 impl InProcess {
-    /// What a function is told about its deadline.
+    /// The deadline as the function computes it.
     fn deadline(&self, time: Duration) -> Timestamp {
         let now = self.cloud.now();
         let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);

@@ -1,11 +1,11 @@
-//! The built-in backend: the objects of a call, decided over the records that they need, chunk by
-//! chunk. A chunk is what one transaction holds.
+//! The built-in backend: decides the objects of a call over the records that they need, chunk by
+//! chunk. A chunk is what fits into one transaction.
 //!
-//! [`queued`] carries out a call that was kept, [`synchronous`] one whose caller waits, `cancel` takes
-//! back what has not started. What goes on piece by piece is a `task`, of which `task_run` commits step
-//! after step: `extract` writes the results of calls to a file, `clear_data` empties a
-//! data extension, `import` reads a file into a list or a data extension, `email_send` orders a mail for
-//! each person of an audience; `announcement` says that they are started.
+//! [`queued`] carries out a queued call, [`synchronous`] one whose caller waits, `cancel` cancels
+//! calls that have not started. Long work is a `task`, whose steps `task_run` commits one after
+//! another: `extract` writes the results of calls to a file, `clear_data` empties a data extension,
+//! `import` reads a file into a list or a data extension, `email_send` creates a mail for each
+//! person of an audience; `announcement` records that tasks have started.
 
 pub mod announcement;
 mod cancel;
@@ -30,12 +30,12 @@ use cloud::{Cloud, Error};
 use objects::{MethodCall, Overlay, Unit, UnitResult};
 use soap::{Element, ObjectResult};
 
-/// Decides as many of the units as one transaction can hold, and at least one.
+/// Decides as many of the units as fit into one transaction, and at least one.
 ///
-/// `carried_out`: the conversation whose call this is, if it is one that was queued.
+/// `carried_out`: the conversation whose call this is, if the call was queued.
 ///
-/// Nothing is written. `overlay` holds what was decided: after the commit it is told so with
-/// `committed`, after a failed one it is thrown away.
+/// Nothing is written. `overlay` holds what was decided: after the commit, call its `committed`; if
+/// the commit fails, drop it.
 async fn decide_chunk(
     cloud: &Cloud,
     overlay: &mut Overlay,
@@ -108,8 +108,8 @@ async fn decide_unit(
     }
 }
 
-/// Where a call that an object stands for may have been sent from: the caller's own account, where
-/// those lie that it sent for others, and the one that the object names.
+/// The accounts from which a call that an object names may have been sent: the caller's own (also
+/// for calls that it sent for others), and the one that the object names.
 fn accounts_of(overlay: &Overlay, request: &MethodCall<'_>, object: &Element) -> Vec<AccountId> {
     let mut accounts = vec![overlay.caller().clone()];
     if let Some(named) = objects::account_of(object, request.client)
@@ -120,7 +120,7 @@ fn accounts_of(overlay: &Overlay, request: &MethodCall<'_>, object: &Element) ->
     accounts
 }
 
-/// How many mails the results of a call's units owe.
+/// How many mails the results of a call's units have created.
 pub fn mails_in(results: &[UnitResult]) -> u32 {
     let of_unit = |result: &UnitResult| match result {
         UnitResult::Sends(sends) => sends.mails,

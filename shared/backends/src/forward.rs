@@ -1,15 +1,14 @@
-//! Calls that are sent on to another endpoint of the protocol, the real one say.
+//! Forwards calls to another endpoint of the protocol, for example Marketing Cloud.
 //!
 //! Read in this order: [`judge`] (what an answer means: the table of `docs/forwarding.md`),
-//! `exchange` (one request and its answer, logged in to the backend), [`queued`] (a call that was kept), `commits`
-//! (what is committed of it),
-//! [`forward_end`] (how it ends), `repeating` (what is said of one that was sent once more),
-//! [`pass_through`] (a request whose caller waits), [`probe`] (whether a backend is ready again),
-//! [`unknown`] (what people do about calls that nobody knows of).
+//! `exchange` (one request and its answer, with the login), [`queued`] (queued calls), `commits`
+//! (what is committed of them), [`forward_end`] (how they end), `repeating` (results of a repeated
+//! call), [`pass_through`] (requests whose caller waits), [`probe`] (whether a backend is ready
+//! again), [`unknown`] (what operators do about calls of unknown fate).
 //!
-//! **Never twice:** before a call is sent it is committed that it was begun, after the answer what
-//! came of it. A call that was begun and has no outcome is of unknown fate, and is never sent again by
-//! itself, unless its account has declared that safe.
+//! **Never twice:** before a call is sent, it is committed that it was begun; after the answer, its
+//! outcome is committed. A begun call without an outcome is of unknown fate, and is never sent
+//! again automatically, unless its account has declared that safe.
 
 mod commits;
 mod exchange;

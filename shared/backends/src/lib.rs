@@ -1,7 +1,7 @@
-//! Carrying out calls: what stands behind the server.
+//! Carries out calls.
 //!
 //! [`built_in`] is the server's own objects in DynamoDB: it decides with `objects` and stores with
-//! `cloud`. [`forward`] sends calls on to another endpoint of the protocol. Which of them a call has is
+//! `cloud`. [`forward`] sends calls to another endpoint of the protocol. The backend of a call is
 //! fixed when it is accepted.
 
 pub mod built_in;
@@ -9,7 +9,7 @@ pub mod forward;
 
 use calls::{BackendName, Call};
 
-/// What carries a call out.
+/// What carries out a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Backend {
     BuiltIn,

@@ -165,8 +165,9 @@ impl Breaker {
     #[must_use]
     pub fn windows_over(mut self, now: Timestamp) -> Self {
         let windows = std::mem::take(&mut self.windows);
-        let (over, left): (Vec<_>, Vec<_>) = windows.into_iter().partition(|it| it.is_over(now));
-        self.windows = left;
+        let (over, remaining): (Vec<_>, Vec<_>) =
+            windows.into_iter().partition(|it| it.is_over(now));
+        self.windows = remaining;
         self.after(over.into_iter().next(), now)
     }
 

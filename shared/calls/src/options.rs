@@ -1,4 +1,4 @@
-//! What the caller asks for with a call: the protocol's Options, checked at the door.
+//! The protocol's Options of a call, checked before the call is accepted.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::refusal::Refusal;
 
-/// How far ahead a ScheduledTime may lie. The protocol's figure (226).
+/// How far in the future a ScheduledTime may be. The protocol's figure (226).
 pub const SCHEDULE_AHEAD_MAX: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Most SendResponseTo in one call: each is a record in the transaction that ends the call.
@@ -20,7 +20,7 @@ pub enum RequestType {
     Asynchronous,
 }
 
-/// Which of the three queues a conversation runs on. The order of the variants is the order of rank.
+/// The queue of a conversation. The order of the variants is the order of precedence.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
@@ -116,7 +116,8 @@ impl fmt::Debug for Subscription {
     }
 }
 
-/// The Options of a call that are kept. Its place and RequestType have been used by then.
+/// The Options of a call that are stored. Its place and RequestType are not among them: they have been
+/// used when the call is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -124,7 +125,7 @@ pub struct Options {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub save_options: Vec<SaveOption>,
     pub queue_priority: QueuePriority,
-    /// Deprecated in the protocol: kept, and not used.
+    /// Deprecated in the protocol: stored, and not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<i8>,
     /// It is not carried out before this instant.
@@ -133,19 +134,19 @@ pub struct Options {
     /// It is not carried out after this instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// Elements of the call that were not read, for whoever looks at it later.
+    /// Elements of the call that were not read, for the console and the command.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
 }
 
-/// One element that was sent and not read, as text. Holds names, never values.
+/// One element that was sent and not read, as text. It has names, never values.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Warning(pub String);
 
 impl Options {
-    /// The rules about times that need to know what time it is and how long the
-    /// conversation is: 226, 229, 231. For 228 see [`Self::is_past`].
+    /// The rules about times that depend on the present time and on the number of calls of the
+    /// conversation: 226, 229, 231. For 228 see [`Self::is_past`].
     pub fn check_times(&self, calls_in_conversation: u32, now: Timestamp) -> Result<(), Refusal> {
         let too_far = |at: Timestamp| at.duration_since(now) > SCHEDULE_AHEAD_MAX;
         if self.scheduled_time.is_some_and(too_far) {
@@ -166,13 +167,13 @@ impl Options {
         Ok(())
     }
 
-    /// Whether it has expired (228). Sent again, a call that was accepted in time gets its first
-    /// answer again.
+    /// Whether it has expired (228). A call that was accepted in time and is sent again after that gets
+    /// its first answer again.
     pub fn is_past(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|at| at <= now)
     }
 
-    /// The action asked for by `SaveOption` with PropertyName `*`, if any.
+    /// The action of the `SaveOption` with PropertyName `*`, if any.
     pub fn save_action(&self) -> Option<SaveAction> {
         self.save_options
             .iter()

@@ -1,9 +1,10 @@
-//! The order and the rate in which the calls alone of an account or an API client are begun, by priority.
+//! The order and the rate in which calls outside any conversation are started, by account or API client
+//! and by priority.
 //!
-//! Calls outside any conversation run side by side, unless their account says `received` or a rate:
-//! then those of one priority stand in one queue of the account, by the number of their acceptance,
-//! and are carried out one after another. Where the account says nothing, those of an API client that
-//! does stand in a queue of that client. See docs/decisions/0016.
+//! Such calls usually run in parallel. If their account has the order `received` or a rate, all its calls
+//! of one priority are in one ordered queue, numbered as they were accepted, and are carried out one
+//! after another. If the account has no such setting but the API client has, the client's calls are in a
+//! queue of the client. See docs/decisions/0016.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +15,17 @@ use crate::call::{AccountId, Call, ClientKey, ConversationKey};
 use crate::options::QueuePriority;
 use crate::token_bucket::Rate;
 
-/// In which order an account's calls alone are carried out.
+/// The order in which an account's calls outside any conversation are carried out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum QueueOrder {
-    /// Side by side, as a rule as they were accepted.
+    /// In parallel, and usually started in the order of acceptance.
     #[default]
     Unordered,
-    /// One after another, strictly as they were accepted.
+    /// One after another, strictly in the order of acceptance.
     Received,
 }
 
-/// How often they may be begun.
+/// How often they may be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueRate {
     pub calls: u32,
@@ -38,7 +39,7 @@ pub enum RatePeriod {
 }
 
 impl QueueRate {
-    /// `None`: it never lets any begin, which no account can mean.
+    /// `None` for a rate of zero, which would never start a call.
     pub fn rate(self) -> Option<Rate> {
         let period = match self.per {
             RatePeriod::Second => SignedDuration::from_secs(1),
@@ -48,7 +49,7 @@ impl QueueRate {
     }
 }
 
-/// What an account or an API client says of its calls alone.
+/// The settings of an account or an API client for its calls outside any conversation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueSettings {
     pub order: QueueOrder,
@@ -66,14 +67,14 @@ impl QueueSettings {
     }
 }
 
-/// What an API client says of its calls alone.
+/// The settings of an API client, and its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientQueue {
     pub client: ClientKey,
     pub settings: QueueSettings,
 }
 
-/// What is said of the calls alone of one caller.
+/// The settings that apply to the calls of one caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallerQueues {
     pub account: QueueSettings,
@@ -81,8 +82,8 @@ pub struct CallerQueues {
 }
 
 impl CallerQueues {
-    /// Whose queue a call stands in; `None`: in nobody's. The account's order is that of all its calls,
-    /// so its queue comes first.
+    /// The owner of the queue that a call is in; `None`: it is in no queue. The queue of the account takes
+    /// precedence, since its order is promised for all of its calls.
     pub fn owner_for(&self, call: &Call) -> Option<QueueOwner> {
         let priority = call.options.queue_priority;
         if call.conversation_id.is_some() {
@@ -97,7 +98,7 @@ impl CallerQueues {
     }
 }
 
-/// Whose queue it is.
+/// The owner of an ordered queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum QueueOwner {
     #[default]
@@ -110,7 +111,7 @@ impl QueueOwner {
         *self == Self::Account
     }
 
-    /// Where its calls of a priority stand. `account`: whose calls they are.
+    /// The key of the queue for calls of `account` with this priority.
     pub fn queue(&self, account: &AccountId, priority: QueuePriority) -> ConversationKey {
         match self {
             Self::Account => ConversationKey::of_queue(account, priority),
@@ -119,12 +120,13 @@ impl QueueOwner {
     }
 }
 
-/// Where a call alone stands in a queue.
+/// The place of a call in an ordered queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueuePlace {
-    /// Of its acceptance: who was answered before another was sent has the smaller one.
+    /// The number of its acceptance: a call that was answered before another one was sent has the smaller
+    /// number.
     pub number: u64,
-    /// It stands among the others. A deferred call does so from its time on.
+    /// It has an entry in the queue. A deferred call has one from its ScheduledTime on.
     pub entered: bool,
     #[serde(default, skip_serializing_if = "QueueOwner::is_account")]
     pub owner: QueueOwner,

@@ -66,25 +66,24 @@ pub enum Refusal {
         "RequestExpirationTime is not supported for a Conversation of more than one call, nor for a synchronous request"
     )]
     ExpirationInConversation,
-    /// Anything else that is wrong with an object or an option; the text says what to do.
+    /// Any other error in an object or an option; the text says what to do.
     #[error("{0}")]
     Invalid(Invalid),
 }
 
-/// What is wrong with an option or object that has no code of its own (204), or a code of another
-/// range.
+/// An error in an option or object that has no code of its own (204), or a code of another range.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Invalid {
     #[error(
         "ResponseType FTP is reserved and not supported. Use HTTPPost or email in SendResponseTo"
     )]
     FtpReserved,
-    /// Which one, and why.
+    /// An address of a SendResponseTo: which one, and why.
     #[error("ResponseAddress of SendResponseTo: {0}")]
     MailAddress(String),
     #[error("ResponseAddress is missing in SendResponseTo")]
     ResponseAddressMissing,
-    /// Elements that a strict account sent and that are not read.
+    /// A strict account sent elements that are not read.
     #[error("{0}. This account is strict: a request of which something is not read is refused")]
     NotRead(String),
     #[error("At most 10 SendResponseTo are supported in a request")]
@@ -98,7 +97,7 @@ pub enum Invalid {
     Object { code: u32, message: String },
 }
 
-/// An address that results cannot be posted to.
+/// An address to which replies cannot be posted.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("ResponseAddress '{shown}' ({number} of {of}) {rule}")]
 pub struct BadAddress {

@@ -1,8 +1,8 @@
-//! Which forwarded calls may be sent once more if their fate is unknown, and when: what their
-//! account has declared. By default, none.
+//! Which forwarded calls of unknown fate may be sent again, and when. Their account or backend declares
+//! them safe to repeat; by default, none are.
 //!
-//! If the first copy may still be carried out, a later call could be carried out before it. Then
-//! only calls outside any conversation and any queue are repeated.
+//! If the backend may still carry out the first copy, that could happen after a later call. In that case
+//! only calls outside any conversation and any ordered queue are repeated.
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::call::{Call, Method};
 use crate::conversation::{Conversation, Progress};
 
-/// Most declarations of an account: more than the protocol has types, and a record that stays small.
+/// Most declarations of an account: more than are useful, and the record stays small.
 pub const DECLARED_MAX: usize = 100;
 
 /// Longest name of an object type that is declared.
@@ -19,7 +19,7 @@ const TYPE_CHARS_MAX: usize = 80;
 /// Most repetitions of a call, or of a piece of one: what the protocol's own documentation advises.
 pub const REPEATS_MAX: u32 = 3;
 
-/// Before the first repetition; before each further one twice as long.
+/// Pause before the first repetition; it doubles before each further one.
 const PAUSE_FIRST: SignedDuration = SignedDuration::from_secs(2);
 
 /// Whether a call of unknown fate may still be carried out.
@@ -27,7 +27,7 @@ const PAUSE_FIRST: SignedDuration = SignedDuration::from_secs(2);
 pub enum CallFate {
     /// The backend may still be carrying it out.
     MayStillHappen,
-    /// The backend itself has said that it is done with it.
+    /// The backend itself has answered that it no longer works on it.
     Over,
 }
 
@@ -35,7 +35,7 @@ pub enum CallFate {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum SafeToRepeat {
-    /// All objects.
+    /// This method with all objects.
     Method(Method),
     /// All methods on objects of this type.
     Type(String),
@@ -46,7 +46,7 @@ pub enum SafeToRepeat {
 }
 
 impl SafeToRepeat {
-    /// Types are not checked against those that are known here: a backend may have others.
+    /// Unknown type names are allowed: a backend may have other types.
     pub fn parse(text: &str) -> Option<Self> {
         let method = |name: &str| Method::ALL.into_iter().find(|it| it.name() == name);
         let object_type = |name: &str| {
@@ -89,7 +89,7 @@ pub fn is_safe_to_repeat<'a>(
     types.peek().is_some() && types.all(is_safe)
 }
 
-/// How long to wait before a call of unknown fate is sent again; `None`: it is not.
+/// The pause before a call of unknown fate is sent again; `None`: it is not sent again.
 pub fn repeated_after(
     call: &Call,
     conversation: &Conversation,

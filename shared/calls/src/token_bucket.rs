@@ -1,13 +1,13 @@
-//! A token bucket: how often something may begin, over all functions together. One record holds it.
-//! A token is there again `spacing` after it was taken; a full bucket holds what one second brings,
-//! and at least one.
+//! A token bucket, which limits how often something may be started by all functions together. One record
+//! holds its state. A token comes back `spacing` after it was taken. A full bucket holds the tokens of one
+//! second, and at least one.
 
 use jiff::{SignedDuration, Timestamp};
 
 /// Highest rate in tokens a second, so that the spacing is never zero.
 pub const TOKENS_PER_SECOND_MAX: u32 = 100_000;
 
-/// A rate in the long run.
+/// An average rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     spacing: SignedDuration,
@@ -35,20 +35,20 @@ impl Rate {
     }
 }
 
-/// Who goes first if there are not enough tokens for all.
+/// The order of precedence when there are too few tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TokenPriority {
-    /// Takes all tokens that there are.
+    /// May take all tokens.
     First,
-    /// Leaves a quarter of a full bucket to those that go first.
+    /// Leaves a quarter of a full bucket to `First`.
     #[default]
     Middle,
-    /// Leaves half of a full bucket to all others.
+    /// Leaves half of a full bucket to the others.
     Last,
 }
 
 impl TokenPriority {
-    /// Tokens of so many that are left to others.
+    /// How many tokens of a bucket with this capacity are left to others.
     const fn leaves(self, capacity: u32) -> u32 {
         match self {
             Self::First => 0,
@@ -69,7 +69,7 @@ pub struct TokenBucket {
 pub enum TokensTaken {
     /// At least one, and the bucket without them.
     Some { tokens: u32, remaining: TokenBucket },
-    /// None before that instant.
+    /// There is no token before that instant.
     NotBefore(Timestamp),
 }
 
@@ -86,13 +86,13 @@ impl TokenBucket {
         }
     }
 
-    /// As many as there are, up to those that are wanted.
+    /// Takes up to `wanted` tokens.
     pub fn take(self, rate: Rate, wanted: u32, now: Timestamp) -> TokensTaken {
         self.take_as(TokenPriority::First, rate, wanted, now)
     }
 
-    /// The same with a priority. In the long run all get the rate. While others take all tokens,
-    /// those that leave some to others get none.
+    /// The same with a priority. On average the rate is the same for all. While `First` takes all tokens,
+    /// the others get none.
     pub fn take_as(
         self,
         priority: TokenPriority,
@@ -104,7 +104,7 @@ impl TokenBucket {
         let full_at = self.full_at.max(now);
         let missing = full_at.duration_since(now).as_nanos();
         let spacing = rate.spacing.as_nanos().max(1);
-        // A part of a token cannot be taken.
+        // Only whole tokens can be taken.
         let missing = (missing + spacing - 1) / spacing;
         let missing = u32::try_from(missing).unwrap_or(u32::MAX);
         let tokens = capacity.saturating_sub(missing).min(wanted.max(1));

@@ -17,13 +17,13 @@
 //! | `NONCE#<hash>`      | `NONCE`       | that it was used, for some minutes                           |
 //! | `RATE_LIMIT#<id>`   | `RATE_LIMIT`  | calls in the present ten seconds, see `rate_limit`           |
 //!
-//! The last three are what the function that faces the internet writes. Their keys begin as no other
-//! does, so that its role can be bounded to them; the rest is written by the operator.
+//! The last three are written by `ingest`, the function that faces the internet. Their keys have
+//! prefixes of their own, so that its role can be limited to them; the others are written by the
+//! operator.
 //!
-//! Passwords and secrets are kept as hashes, but for the passwords of PasswordDigest users, which are
-//! encrypted, and the webhook secrets, which sign. All are 256 random bits, so that no slow hash is
-//! needed to keep them from being guessed. Who has logged in is remembered for some minutes in a warm
-//! function.
+//! Passwords and secrets are stored as hashes, except the passwords of PasswordDigest users, which
+//! are encrypted, and the webhook secrets, which sign. All have 256 random bits, so that no slow
+//! hash is needed against guessing. A warm function caches logins for some minutes.
 
 pub(crate) mod account_backend;
 pub mod account_changes;
@@ -58,24 +58,25 @@ use crate::aws::table::{Key, Table};
 use crate::error::Error;
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
-/// How long a token is good for. The original's figure.
+/// How long a token is valid. Marketing Cloud's figure.
 pub const TOKEN_LIFE: SignedDuration = SignedDuration::from_secs(1_080);
 
-/// How long a verified password, or a looked-up account, is believed without looking again.
+/// How long a verified password, or an account that was read, is cached.
 pub(crate) const REMEMBERED: SignedDuration = SignedDuration::from_mins(3);
 
-/// Who is calling.
+/// The caller of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub account: AccountId,
-    /// Its user or API client has calls without RequestType queued, whatever the account says.
+    /// Calls of this user or API client without RequestType are queued, whatever the account's
+    /// setting is.
     pub async_by_default: bool,
-    /// Its API client, if that says something of its calls alone.
+    /// The API client, if it has a queue of its own.
     pub client: Option<ClientKey>,
 }
 
 impl Caller {
-    /// A user of that account, or an API client, of whom nothing more is said.
+    /// A user of that account, or an API client, without further settings.
     pub const fn of(account: AccountId) -> Self {
         Self {
             account,
@@ -85,7 +86,7 @@ impl Caller {
     }
 }
 
-/// What came of a token.
+/// The result of checking a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenState {
     Good(Caller),
@@ -93,7 +94,7 @@ pub enum TokenState {
     Unknown,
 }
 
-/// The two kinds of name that come with a secret.
+/// The two kinds of names that come with a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Login {
     User,
@@ -133,7 +134,7 @@ pub(crate) struct AccountCache {
 }
 
 impl Accounts {
-    /// The accounts of a deployed stack; with the KMS key that it encrypts passwords with.
+    /// The accounts of a deployed stack, with the KMS key that encrypts passwords.
     pub fn in_table(config: &aws_types::SdkConfig, name: &str, key: Option<&str>) -> Self {
         let table = Table::new(aws_sdk_dynamodb::Client::new(config), name);
         Self::new(table, config, key)
@@ -149,7 +150,8 @@ impl Accounts {
         }
     }
 
-    /// Whoever has that name and secret. `None`: nobody, and it is not said which of both is wrong.
+    /// The caller with that name and secret. `None`: there is none; it is not said which of the two
+    /// is wrong.
     pub async fn log_in(
         &self,
         login: Login,
@@ -191,7 +193,8 @@ impl Accounts {
         Ok(Some(caller))
     }
 
-    /// Makes a token for a caller. `token` is the new token itself, made where chance is allowed.
+    /// Creates a token for a caller. `token` is the new token itself, given from outside since
+    /// nothing random is made here.
     pub async fn keep_token(
         &self,
         token: &str,
@@ -207,7 +210,8 @@ impl Accounts {
                 caller.client.as_ref().map(|client| client.0.as_str()),
             )
             .number("good_until", expires.as_millisecond())
-            // A day longer than it is good for, so that its holder hears "expired", not "unknown".
+            // A day longer than it is valid, so that its holder is told that it has expired and not
+            // that it is unknown.
             .expires(Some(expires + SignedDuration::from_hours(24)))
             .done();
         self.table.put(item).await
@@ -228,7 +232,7 @@ impl Accounts {
         }
         let caller = caller_in(&item)?;
         let tokens = &mut self.remembered().tokens;
-        // No longer than a login: an operator may take it back.
+        // No longer than a login: an operator may revoke it.
         let until = good_until.min(now + REMEMBERED);
         remember(tokens, key.pk, caller.clone(), until);
         Ok(TokenState::Good(caller))
@@ -249,18 +253,18 @@ impl Accounts {
         Ok(Some(account))
     }
 
-    /// Where the switch is, for whoever reads it together with other records.
+    /// Where the switch is stored, for code that reads it together with other records.
     pub(crate) fn switch_record(&self) -> (&Table, Key) {
         (&self.table, Key::new("SWITCH", "MAINTENANCE"))
     }
 
-    /// Whatever was there before: for the account that a local server opens with.
+    /// Overwrites an existing record: for the account that a local server begins with.
     pub async fn put_account(&self, account: &Account) -> Result<(), Error> {
         self.table.put(account_item(account, 1)).await
     }
 
-    /// A user's password or an API client's secret, which nobody has chosen: see
-    /// [`crate::random::Random::token`]. Kept as a hash that is quick.
+    /// Stores a user's password or an API client's secret, which is random: see
+    /// [`crate::random::Random::token`]. It is stored as a fast hash.
     pub async fn put_login(
         &self,
         login: Login,
@@ -273,8 +277,7 @@ impl Accounts {
             .await
     }
 
-    /// Sets whether the calls of an API client that name no RequestType are queued, from its next token
-    /// on.
+    /// Sets whether calls of an API client without RequestType are queued, from its next token on.
     pub async fn set_client_async(&self, id: &str, on: bool) -> Result<ClientChange, Error> {
         let Some(item) = self.table.get(&login_key(Login::Client, id)).await? else {
             return Ok(ClientChange::NoSuchClient);
@@ -288,13 +291,13 @@ impl Accounts {
         Ok(ClientChange::Changed)
     }
 
-    /// Looks everything up again from now on: whoever holds all tables has emptied this one.
+    /// Empties all caches: for a process that holds the tables itself and has emptied them.
     pub fn forget(&self) {
         *self.remembered() = AccountCache::default();
     }
 
     pub(crate) fn remembered(&self) -> std::sync::MutexGuard<'_, AccountCache> {
-        // A panic while it was held leaves at worst an entry unremembered.
+        // A panic while it was locked can at worst lose a cache entry.
         self.remembered
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -308,20 +311,20 @@ pub enum ClientChange {
     NoSuchClient,
 }
 
-/// Whether somebody has taken this login, or its whole account, out of use.
+/// Whether an operator has disabled this login or its whole account.
 pub(crate) fn is_login_disabled(item: &ItemReader) -> bool {
     let is_set = |name| item.maybe_text(name) == Some("true");
     is_set("disabled") || is_set("account_disabled")
 }
 
-/// The hash of the secret before the present one, and until when it is good, while it is.
+/// The hash of the previous secret, and until when it is valid, if it is.
 fn previous_hash(item: &ItemReader, now: Timestamp) -> Option<(&str, Timestamp)> {
     let until = item.time("previous_until").ok()?;
     let hash = item.maybe_text("previous_hash")?;
     (until > now).then_some((hash, until))
 }
 
-/// Whom a user, an API client or a token stands for.
+/// The caller that a user, an API client or a token stands for.
 pub(crate) fn caller_in(item: &ItemReader) -> Result<Caller, Error> {
     Ok(Caller {
         account: AccountId(item.text("account")?.to_owned()),
@@ -332,7 +335,7 @@ pub(crate) fn caller_in(item: &ItemReader) -> Result<Caller, Error> {
     })
 }
 
-/// Of the name, too, so that equal secrets of two users do not look alike.
+/// Includes the name, so that equal secrets of two users have different hashes.
 pub(crate) fn secret_hash(login: Login, name: &str, secret: &str) -> String {
     hashed(&[login.sort(), name, secret])
 }

@@ -1,6 +1,5 @@
-//! The clients of AWS, and everything that knows a wire format of theirs: tables with all condition
-//! expressions, queues, schedules, large bodies, mail, encrypted passwords,
-//! secrets.
+//! The clients of AWS, and all code that knows their wire formats: tables with all condition
+//! expressions, queues, schedules, large bodies, mail, encrypted passwords, secrets.
 
 use aws_smithy_runtime_api::client::auth::AuthSchemeId;
 
@@ -26,6 +25,6 @@ pub mod stack;
 pub mod table;
 pub(crate) mod trust;
 
-/// The SDK's name for requests without signatures, which a configuration may prefer to signed ones
-/// where no request leaves the process.
+/// The SDK's name for requests without signatures, which a configuration can prefer if no request
+/// leaves the process.
 pub const UNSIGNED: AuthSchemeId = AuthSchemeId::new("noAuth");

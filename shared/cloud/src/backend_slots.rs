@@ -4,9 +4,9 @@
 //! |------------------------|---------|------------|--------------------------------------------------|
 //! | `BACKEND-SLOTS#<name>` | `SLOTS` | processor  | version, and for each process how many it may use, and until when |
 //!
-//! A process leases slots for as many requests as it has at that moment, and gives back what it no longer uses: a
-//! batch of ten costs two to five writes, a request alone two. A process that ended keeps its slots
-//! until its lease ends.
+//! A process leases as many slots as it has requests at that moment, and gives back those that it
+//! no longer uses: a batch of ten costs two to five writes, a single request two. The slots of a
+//! process that has ended are kept until its lease ends.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,11 +21,11 @@ use crate::aws::table::Key;
 use crate::error::{Committed, Error, SHARED_RECORD_CONFLICTS_MAX};
 use crate::records::item::{ItemReader, ItemWriter};
 
-/// How long a lease holds, unless it is renewed: longer than any request, and not much longer than
-/// whoever waits for the slots of a process that ended should have to.
+/// How long a lease lasts unless it is renewed: longer than any request, but not much longer, since
+/// others wait for the slots of a process that has ended.
 const LEASED: SignedDuration = SignedDuration::from_secs(90);
 
-/// What this process has leased, by backend.
+/// The slots that this process has leased, by backend.
 #[derive(Clone, Default)]
 pub struct BackendSlots(Arc<Mutex<HashMap<BackendName, Arc<Slots>>>>);
 
@@ -44,14 +44,14 @@ struct OwnLease {
     until: Timestamp,
 }
 
-/// A lease as the table has it.
+/// A lease as it is stored.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 struct Lease {
     slots: u32,
     until_ms: i64,
 }
 
-/// Somebody waits for a slot, or has one.
+/// Requests that wait for a slot or have one.
 struct Counted<'a>(&'a AtomicU32);
 
 impl<'a> Counted<'a> {
@@ -88,7 +88,7 @@ fn key(name: &BackendName) -> Key {
 }
 
 impl Cloud {
-    /// A slot for one request that ends by then. `None`: all that there are are in use.
+    /// A slot for one request that ends before its end time. `None`: all are in use.
     pub async fn take_backend_slot(
         &self,
         name: &BackendName,
@@ -101,7 +101,7 @@ impl Cloud {
         drop(waiting);
         let in_use = slots.in_use.load(Ordering::SeqCst);
         if in_use >= lease.slots || lease.until < ends {
-            // For those who wait behind this one as well.
+            // For the requests that wait behind this one as well.
             let wanted = in_use + 1 + slots.waiting.load(Ordering::SeqCst);
             self.lease_slots(name, &mut lease, (in_use, wanted), at_most)
                 .await?;
@@ -113,8 +113,8 @@ impl Cloud {
         Ok(Some(BackendSlot(Arc::clone(&slots))))
     }
 
-    /// Gives back what this process has leased and does not use: all of it when nothing is in flight,
-    /// otherwise once that is half of it.
+    /// Gives back slots that this process has leased and does not use: all of them when nothing is
+    /// in flight, otherwise only if it is at least half.
     pub async fn give_back_slots(&self, name: &BackendName) -> Result<(), Error> {
         let slots = self.backend_slots.of(name);
         let mut lease = slots.lease.lock().await;
@@ -127,7 +127,7 @@ impl Cloud {
             .await
     }
 
-    /// `(least, most)`: how many slots it uses already, and how many it could use.
+    /// `(least, most)`: how many slots are in use, and how many could be used.
     async fn lease_slots(
         &self,
         name: &BackendName,

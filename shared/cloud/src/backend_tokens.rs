@@ -4,8 +4,8 @@
 //! |------------------------|---------|--------------------------------|--------------------------------------------------|
 //! | `BACKEND-TOKEN#<name>` | `TOKEN` | ingest, processor, timekeeper  | version, the token (encrypted), when it is to be renewed and when it ends, who is renewing it until when |
 //!
-//! Encrypted like the backend's secret. One process at a time renews it; the others go on with the old
-//! one while that is good, and wait otherwise.
+//! Encrypted like the backend's secret. One process at a time renews the token. The others use the
+//! old one while it is valid, and otherwise wait.
 
 use calls::BackendName;
 use jiff::{SignedDuration, Timestamp};
@@ -17,13 +17,14 @@ use crate::error::{Committed, Error, FEW_CONFLICTS_MAX};
 use crate::outbound::forward::CachedToken;
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
-/// How long whoever renews a token has for it. It may have ended: then another one does it.
+/// How long a process may take to renew a token. After that it may have died, and another process
+/// renews it.
 const RENEWED_WITHIN: SignedDuration = SignedDuration::from_secs(10);
 
 /// What is to be done about a token.
 pub enum SharedToken {
     Good(CachedToken),
-    /// Whoever asked is to fetch one, and keep it over this version. The old one may still be good.
+    /// This process is to fetch one and store it over this version. The old one may still be valid.
     Renew {
         over: TokenVersion,
         old: Option<CachedToken>,
@@ -32,11 +33,11 @@ pub enum SharedToken {
     Wait,
 }
 
-/// The version of the record that a new token is kept over.
+/// The version of the record over which a new token is stored.
 #[derive(Clone, Copy)]
 pub struct TokenVersion(u64);
 
-/// What the record says.
+/// The content of the record.
 #[derive(Default)]
 struct TokenRecord {
     version: u64,
@@ -50,7 +51,7 @@ fn key(name: &BackendName) -> Key {
 }
 
 impl Cloud {
-    /// The token that all functions share. `expired`: one that the backend has refused.
+    /// The token that all functions share. `expired`: a token that the backend has refused.
     pub async fn shared_token(
         &self,
         name: &BackendName,
@@ -91,7 +92,8 @@ impl Cloud {
         Ok(SharedToken::Wait)
     }
 
-    /// Keeps a new token for all. Whoever was faster has kept another one, which is as good.
+    /// Stores a new token for all. A conflict is ignored: another process has stored one that is
+    /// just as good.
     pub async fn share_token(
         &self,
         name: &BackendName,

@@ -1,10 +1,10 @@
-//! The breakers of all backends, in one record that every function reads.
+//! The circuit breakers of all backends, in one record that every function reads.
 //!
 //! | pk         | sk         | written by            | holds                     |
 //! |------------|------------|-----------------------|---------------------------|
 //! | `BREAKERS` | `BREAKERS` | processor, timekeeper | version, breakers by name |
 //!
-//! Written on change only. A warm function remembers it for a second, as it does the switch for
+//! Written only when it changes. A warm function caches it for a second, like the switch for
 //! maintenance.
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use crate::records::item::{ItemReader, ItemWriter};
 
 type Breakers = BTreeMap<BackendName, Breaker>;
 
-/// What this process knows of the breakers, and since when.
+/// The breakers that this process has cached, and since when.
 #[derive(Clone, Default)]
 pub struct CachedBreakers(Arc<Mutex<Option<(Breakers, Timestamp)>>>);
 
@@ -43,7 +43,7 @@ fn key() -> Key {
 }
 
 impl Cloud {
-    /// A backend's breaker, as of a second ago at most.
+    /// A backend's breaker, as of at most a second ago.
     pub async fn breaker(&self, name: &BackendName) -> Result<Breaker, Error> {
         let now = self.now();
         let breakers = match self.known_breakers.recall(now) {
@@ -53,7 +53,7 @@ impl Cloud {
         Ok(breakers.get(name).cloned().unwrap_or_else(Breaker::closed))
     }
 
-    /// All that were ever opened, as they are now.
+    /// All breakers that were ever opened, at present.
     pub async fn breakers(&self) -> Result<Breakers, Error> {
         let (_, breakers) = self.read_breakers().await?;
         Ok(breakers)
@@ -68,7 +68,8 @@ impl Cloud {
         Ok(read)
     }
 
-    /// Changes one of them, over what it is at that time. Nothing is written if it stays the same.
+    /// Changes one of them, conditional on its present state. Nothing is written if it does not
+    /// change.
     pub async fn change_breaker(
         &self,
         name: &BackendName,

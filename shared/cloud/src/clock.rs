@@ -1,4 +1,5 @@
-//! What time it is: the system's, or in the local cloud and in tests one that is moved by hand.
+//! The present time: the system's, or in the local cloud and in tests a clock that is moved by
+//! hand.
 
 use std::sync::Arc;
 

@@ -1,14 +1,15 @@
-//! The index of what must be looked at again: how many parts it has, and which a record is in.
+//! The index of what must be looked at again: its parts, and the part of a record.
 //!
-//! A part is a partition key of the index, and takes 1,000 writes a second. A call writes two entries,
-//! one when it comes and one when it is done, so that 64 parts are full at some 30,000 calls a second.
-//! More would have the timekeeper ask more often each minute, whether or not anything is due.
+//! A part is a partition key of the index and takes 1,000 writes a second. A call writes two
+//! entries, when it arrives and when it is done, so that 64 parts are enough for some 30,000 calls
+//! a second. With more parts, the timekeeper would make more requests each minute, whether or not
+//! anything is due.
 
 use std::sync::Arc;
 
 use calls::ConversationKey;
 
-/// How many parts there are, for what is due by its time and for what is parked each.
+/// How many parts there are, both for what is due by its time and for what is parked.
 pub const SHARDS: u8 = 64;
 
 /// All parts of what is due by its time.
@@ -16,13 +17,13 @@ pub fn shards() -> impl Iterator<Item = String> {
     (0..SHARDS).map(named)
 }
 
-/// Which parts are looked through each minute.
+/// Which parts are read each minute.
 #[derive(Clone, Default)]
 pub struct Shards(Option<Arc<dyn Fn() -> Vec<String> + Send + Sync>>);
 
 impl Shards {
-    /// Those that this names. For worlds of a few conversations, which know where they lie: asking all
-    /// parts each minute is most of what a simulation takes.
+    /// Only these. For worlds of a few conversations whose parts are known: reading all parts each
+    /// minute takes most of the time of a simulation.
     pub fn from_fn(named: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(named)))
     }
@@ -43,25 +44,26 @@ pub(crate) fn shard_of(conversation: &ConversationKey) -> String {
 
 const PARKED: &str = "parked-";
 
-/// The part beside it where conversations wait for the end of maintenance.
+/// The part in which its conversations wait for the end of maintenance.
 pub fn parked_shard(shard: &str) -> String {
     format!("{PARKED}{shard}")
 }
 
 const HELD: &str = "held-";
 
-/// The part beside it where conversations wait for a backend.
+/// The part in which its conversations wait for a backend.
 pub fn held_shard(backend: &str, shard: &str) -> String {
     format!("{HELD}{backend}-{shard}")
 }
 
-/// The backend that those of a part wait for, if it is such a part.
+/// The backend for which conversations of a part wait, if it is such a part.
 pub(crate) fn held_by(shard: &str) -> Option<&str> {
     let (backend, _) = shard.strip_prefix(HELD)?.rsplit_once('-')?;
     Some(backend)
 }
 
-/// The part that a part of parked or held conversations lies beside; any other is itself.
+/// The part of due records to which a part of waiting conversations belongs; any other part is
+/// returned unchanged.
 pub fn beside_parked(shard: &str) -> &str {
     let held = held_by(shard).and_then(|_| shard.rsplit_once('-'));
     match held {

@@ -1,15 +1,17 @@
-//! The outside failed us: logged where it is dealt with, and tried again by the queue or the caller.
+//! Errors of AWS services and of other processes: logged where they are handled, and retried by the
+//! queue or the caller.
 
 use thiserror::Error;
 
-/// How often something is decided again where many may be at the same records at once: the parts of a
-/// conversation that arrive together, calls that change the same objects. Each time one gets through.
+/// How often a decision is repeated after conflicts at records that many may change at the same
+/// time: the parts of a conversation that arrive together, calls that change the same objects. One
+/// of them succeeds each time.
 pub const CONFLICTS_MAX: u32 = 40;
 
-/// The same where functions share one record that each of them changes seldom.
+/// The same for a record that all functions share and that each changes seldom.
 pub const SHARED_RECORD_CONFLICTS_MAX: u32 = 20;
 
-/// The same where two or three may meet: an operator and another, a wake-up and an event.
+/// The same for two or three writers: two operators, or a wake-up and an event.
 pub const FEW_CONFLICTS_MAX: u32 = 10;
 
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -53,51 +55,52 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
-    /// No answer: it may have gone out.
+    /// No answer: the mail may have been sent.
     #[error("mail service gave no answer")]
     Mail(#[source] BoxError),
-    /// It answered, and did not take it: paused, suspended.
+    /// The service refused the mail: paused, suspended.
     #[error("mail service takes no mail at present")]
     MailRefused(#[source] BoxError),
     /// The mail certainly never left: no address, no connection, or no request that could be built.
     #[error("mail service was not reached")]
     MailNotSent(#[source] BoxError),
-    /// It answered that this is too much: its rate, or the quota of a day.
+    /// The service throttled it: its rate, or the daily quota.
     #[error("mail service is asked too often")]
     MailThrottled(#[source] BoxError),
-    /// The sender is not verified yet, which the stack's owner can mend.
+    /// The sender is not verified yet, which the stack's operator can change.
     #[error("sender of the mail is not verified with the mail service")]
     MailSenderUnverified(#[source] BoxError),
-    /// The recipient is not verified, and in SES's sandbox must be.
+    /// The recipient is not verified, which SES's sandbox requires.
     #[error("recipient of the mail is not verified with the mail service, which is in its sandbox")]
     MailRecipientUnverified(#[source] BoxError),
-    /// No answer: a text or a call may have gone out.
+    /// No answer: the text or voice call may have been sent.
     #[error("text and voice service gave no answer")]
     Phone(#[source] BoxError),
-    /// It answered, and takes nothing at present: spent for the month, not allowed.
+    /// The service refuses everything at present: spending limit reached, not allowed.
     #[error("text and voice service takes nothing at present")]
     PhoneRefused(#[source] BoxError),
-    /// The text or the call certainly never left.
+    /// The text or voice call certainly never left.
     #[error("text and voice service was not reached")]
     PhoneNotSent(#[source] BoxError),
     #[error("text and voice service is asked too often")]
     PhoneThrottled(#[source] BoxError),
-    /// Others changed the same record each time we looked.
+    /// Others changed the same record at each attempt.
     #[error("overtaken {0} times by others at the same record")]
     Conflict(u32),
-    /// A record is not what this program writes: a bug.
+    /// A record is not in the form that this program writes: a bug.
     #[error("record {sk} has no readable {attribute}")]
     Unreadable { sk: String, attribute: &'static str },
-    /// A record of a later version of this program, which is left alone until that is back.
+    /// A record of a newer version of this program. It is not touched until that version is
+    /// deployed again.
     #[error("record {sk} is laid out as {layout}, which this version does not know")]
     Newer { sk: String, layout: u32 },
-    /// A record that must be there by our own rules is not.
+    /// A record is missing that must exist by the rules of this program.
     #[error("record {0} is missing")]
     Missing(String),
 }
 
 impl Error {
-    /// Whether it is our own doing, so that trying again finds the same.
+    /// Whether it is an error of this program, so that a retry would fail in the same way.
     pub const fn is_ours(&self) -> bool {
         match self {
             Self::Unreadable { .. } | Self::Missing(_) => true,
@@ -122,7 +125,7 @@ impl Error {
         }
     }
 
-    /// Whether it is certain that what was asked for was not done.
+    /// Whether the operation was certainly not carried out.
     pub const fn was_refused(&self) -> bool {
         matches!(
             self,
@@ -137,8 +140,8 @@ impl Error {
         )
     }
 
-    /// With every cause, for the one log line that is written about it. Services name people's addresses
-    /// and numbers in what they say, and a log does not.
+    /// The error with all its causes, for its log line. Addresses and phone numbers, which services
+    /// name in their messages, are removed.
     pub fn in_full(&self) -> String {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);
@@ -151,10 +154,10 @@ impl Error {
     }
 }
 
-/// Fewest digits that a telephone number has.
+/// Fewest digits of a phone number.
 const NUMBER_DIGITS_MIN: usize = 8;
 
-/// Without mail addresses and telephone numbers.
+/// The text without mail addresses and phone numbers.
 fn without_addresses(text: &str) -> String {
     let is_number = |word: &str| {
         let digits = word.chars().filter(char::is_ascii_digit).count();
@@ -193,7 +196,7 @@ mod tests {
     }
 }
 
-/// For those who do not decide again: a conflict is an error like any other.
+/// For code that does not decide again: a conflict is an error like any other.
 impl From<CommitError> for Error {
     fn from(error: CommitError) -> Self {
         match error {
@@ -203,12 +206,12 @@ impl From<CommitError> for Error {
     }
 }
 
-/// What a conditional write came to, for those who decide again after a conflict and pass errors on.
-/// Nobody else takes a [`CommitError`] apart (a test of `tests/tidy` says so).
+/// The result of a conditional write, for code that decides again after a conflict and passes on
+/// errors. No other code takes a [`CommitError`] apart (a test of `tests/tidy` checks it).
 #[derive(Debug)]
 pub enum Committed<T> {
     Written(T),
-    /// Somebody else was first.
+    /// Another writer was first.
     Conflict,
 }
 
@@ -222,13 +225,13 @@ impl<T> Committed<T> {
     }
 }
 
-/// Why a conditional write was not made, or may not have been.
+/// Why a conditional write was not made, or may not have been made.
 #[derive(Debug, Error)]
 pub enum CommitError {
-    /// Certain: somebody else was first. Load, and decide again.
+    /// Certain: another writer was first. Load, and decide again.
     #[error("overtaken")]
     Conflict,
-    /// Unknown: it may have been written. Load, and look.
+    /// Unknown: it may have been written. Load, and compare.
     #[error(transparent)]
     Cloud(#[from] Error),
 }

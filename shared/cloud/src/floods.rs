@@ -1,10 +1,12 @@
-//! Accounts whose calls come so fast that others would wait behind them in the queues.
+//! Accounts that send calls so fast that calls of other accounts would wait behind theirs in the
+//! queues.
 //!
-//! Their wake-ups go to flood lanes, which never hold all places of a queue, see [`crate::aws::lanes`].
-//! An environment counts what it sends itself, and takes into account what the account's rate limit has
-//! told it of all others: that costs nothing, and one that has just started sends no more than [`MANY`]
-//! before it knows. Calls that are deferred to one and the same second are counted by that second, however
-//! slowly they come: by whoever takes them in, and once more by whoever holds them until then.
+//! Their wake-ups go to flood lanes, which never take all places of a queue, see
+//! [`crate::aws::lanes`]. An environment counts what it sends itself, and uses the rate of the
+//! account's rate limit for what all others send. That costs nothing, and an environment that has
+//! just started sends at most [`MANY`] before it knows the rate. Calls that are deferred to the
+//! same second are counted by that second, however slowly they arrive: when they are accepted, and
+//! again when they are held until their time.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,42 +17,43 @@ use jiff::{SignedDuration, Timestamp};
 use crate::Cloud;
 use crate::aws::lanes::RunLane;
 
-/// Wake-ups in a second: two batches, which two places carry out in a fraction of one.
+/// Wake-ups in a second above which an account floods: two batches, which two places carry out in a
+/// fraction of a second.
 const MANY: u32 = 20;
 
-/// From so many in a second on, an environment believes what it has been told of all others: that counts
-/// the calls of all priorities.
+/// Above so many in a second, an environment also uses the rate of all environments, which counts
+/// the calls of all priorities together.
 const SOME: u32 = 5;
 
-/// How long an account counts as one that floods after it was seen to.
+/// For how long an account counts as flooding after it was last found to flood.
 const LASTS: SignedDuration = SignedDuration::from_secs(10);
 
-/// Accounts that are counted. What is forgotten begins anew.
+/// Most accounts that are counted. One that is forgotten begins again at zero.
 const COUNTED_MAX: usize = 10_000;
 
-/// What one environment has sent, by account and priority: a flood of Low is none of High. Clones share
-/// it.
+/// What one environment has sent, by account and priority: a flood of Low is not a flood of High.
+/// Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Floods(Arc<Mutex<FloodCounts>>);
 
 #[derive(Debug, Default)]
 struct FloodCounts {
     now: BTreeMap<(AccountId, QueuePriority), FloodGauge>,
-    /// By the second to which they are deferred.
+    /// By the second to which calls are deferred.
     deferred: BTreeMap<(AccountId, QueuePriority, i64), u32>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct FloodGauge {
-    /// A second, and what was sent in it.
+    /// A second, and how many wake-ups were sent in it.
     second: i64,
     sent: u32,
     until: Option<Timestamp>,
 }
 
 impl Floods {
-    /// Counts one more wake-up of an account; whether it goes to a flood lane. `calls_per_second`: what
-    /// all environments together were seen to take in.
+    /// Counts one more wake-up of an account. Returns whether it goes to a flood lane.
+    /// `calls_per_second` is the account's rate over all environments.
     pub(crate) fn is_flooding(
         &self,
         account: &AccountId,
@@ -70,7 +73,7 @@ impl Floods {
         gauge.until.is_some_and(|until| now < until)
     }
 
-    /// Counts one more wake-up for that second; whether it is one of very many.
+    /// Counts one more wake-up for that second. Returns whether there are very many.
     fn is_one_of_many(
         &self,
         account: &AccountId,
@@ -89,7 +92,7 @@ const fn are_many(sent: u32, calls_per_second: u32) -> bool {
     sent > MANY || (sent > SOME && calls_per_second > MANY)
 }
 
-/// One that is counted, among so many at most.
+/// The counter of a key; at most so many are kept.
 fn entry<K: Ord, V: Default>(counts: &mut BTreeMap<K, V>, key: K) -> &mut V {
     if counts.len() >= COUNTED_MAX && !counts.contains_key(&key) {
         counts.clear();
@@ -98,7 +101,8 @@ fn entry<K: Ord, V: Default>(counts: &mut BTreeMap<K, V>, key: K) -> &mut V {
 }
 
 impl Cloud {
-    /// Where a wake-up waits that goes out now: others do not wait behind very many of one account.
+    /// The lane of a wake-up that is sent now, so that others do not wait behind many of one
+    /// account.
     pub(crate) fn lane_in_flood(
         &self,
         lane: RunLane,
@@ -119,7 +123,8 @@ impl Cloud {
         }
     }
 
-    /// Where a wake-up waits for its time: with those of its second where they are very many.
+    /// The lane of a wake-up that waits for its time: with others of its second if there are very
+    /// many.
     pub fn lane_until(
         &self,
         at: Timestamp,
@@ -130,7 +135,7 @@ impl Cloud {
         let Some(account) = account else {
             return RunLane::Own;
         };
-        // Up: never early.
+        // Rounded up: never early.
         let second = at.as_second() + i64::from(at.subsec_nanosecond() > 0);
         let calls_per_second = self.accounts.calls_per_second(account, now);
         match self
@@ -174,7 +179,7 @@ mod tests {
         );
         assert_eq!(sends(1, now + LASTS - SignedDuration::from_millis(1)), 1);
         assert_eq!(sends(1, now + LASTS), 0, "and then no more");
-        // What other environments take in counts as well, once it is believed.
+        // The rate of other environments counts, too, once it is used.
         let flooding = (0..SOME + 3).filter(|_| floods.is_flooding(&other, High, MANY + 1, now));
         assert_eq!(flooding.count(), 3);
     }

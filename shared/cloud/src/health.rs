@@ -1,7 +1,7 @@
-//! Whether what every call needs is in reach: the tables of calls and of accounts are read.
+//! Whether the tables of calls and of accounts can be read, which every call needs.
 //!
-//! Anybody may ask, so the answer is remembered for a second, and who asks meanwhile waits for the
-//! same look: a process reads each table once a second at most, however often it is asked.
+//! Anybody may ask, so the answer is cached for a second, and requests meanwhile wait for the same
+//! read: a process reads each table at most once a second.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use tracing::warn;
 
 use crate::Cloud;
 
-/// How long an answer counts.
+/// How long an answer is cached.
 const CACHED: SignedDuration = SignedDuration::from_secs(1);
 
-/// Longest wait for the tables: whoever watches the service gives up sooner or later, too.
+/// Longest wait for the tables, since a monitor has a timeout, too.
 const ANSWER_MAX: Duration = Duration::from_secs(3);
 
-/// A key that no conversation has: those are hashes.
+/// A key that no conversation has, since those are hashes.
 const NOBODYS: &str = "HEALTH";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +29,12 @@ pub enum TableHealth {
     OutOfReach,
 }
 
-/// What this process found last, and when. Held while it is looked again.
+/// The last answer of this process, and its time. Locked while the tables are read again.
 #[derive(Clone, Default)]
 pub struct LastTableHealth(Arc<Mutex<Option<(TableHealth, Timestamp)>>>);
 
 impl Cloud {
-    /// As of a second ago at most.
+    /// As of at most a second ago.
     pub async fn table_health(&self) -> TableHealth {
         let mut last = self.last_health.0.lock().await;
         let now = self.now();

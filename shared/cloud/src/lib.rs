@@ -1,15 +1,16 @@
 //! Everything that awaits: plain structs around the AWS clients.
 //!
-//! Read in this order: [`settings`] (what the functions are told), [`aws`] (the clients: tables with
-//! every condition expression there is, queues, schedules, large bodies, mail), [`records`] (one file
-//! per record, its keys at its head), [`due`] (the index of what must be looked at again), `by_account` and [`read`] (what is listed),
-//! [`conversation`] (accepting a call, prefetching, committing, closing, finding; what a commit leaves
-//! to be done), [`redelivery`] (messages that come again), [`outbound`] (requests to strangers'
-//! addresses), [`objects_table`] (the built-in backend's storage), [`tracking`] (what became of
-//! mails), [`act`] (what people do about calls, and the record of it), [`accounts`] (who may call, and
-//! how often), [`breakers`], [`backend_slots`] and [`backend_tokens`] (what functions share of a
-//! backend), [`maintenance`] and [`pauses`] (whether anything is carried out), [`memory`] (what an invocation takes on), [`logs`]
-//! and [`metrics`] (what a function says of its work) and [`health`] (whether the tables answer).
+//! Read in this order: [`settings`] (the environment variables), [`aws`] (the clients: tables with
+//! all condition expressions, queues, schedules, large bodies, mail), [`records`] (one file per
+//! record, with its keys at the head), [`due`] (the index of what must be looked at again),
+//! `by_account` and [`read`] (lists), [`conversation`] (accepting a call, prefetching, committing,
+//! closing, finding; pending actions), [`redelivery`] (messages that come again), [`outbound`]
+//! (requests to addresses that callers name), [`objects_table`] (the storage of the built-in
+//! backend), [`tracking`] (the fate of mails), [`act`] (what operators do about calls, and the
+//! audit log), [`accounts`] (authentication and rate limits), [`breakers`], [`backend_slots`] and
+//! [`backend_tokens`] (what functions share for a backend), [`maintenance`] and [`pauses`] (whether
+//! calls are carried out), [`memory`] (the memory of an invocation), [`logs`], [`metrics`] and
+//! [`health`].
 //!
 //! **Architecture Invariant:** no decision about a call is made here; they are made in `calls`.
 
@@ -54,7 +55,7 @@ pub use random::Random;
 pub use records::compression::{Compressed, decompress};
 pub use settings::Settings;
 
-/// All that a function needs of the outside, built once at its cold start.
+/// The AWS clients, settings, clock and caches of a function, built once at its cold start.
 #[derive(Clone)]
 pub struct Cloud {
     pub settings: Settings,
@@ -114,8 +115,8 @@ impl Cloud {
         })
     }
 
-    /// For a person's command, which knows a table of calls and, where it needs it, the bucket: what
-    /// it leaves to be done is found by the timekeeper.
+    /// For the operator's command, which knows a table of calls and, if needed, the bucket. It has
+    /// no queues: the timekeeper finds what it leaves to be done.
     pub fn for_command(config: &aws_types::SdkConfig, calls: &str, bucket: &str) -> Self {
         let settings = Settings::of_command(calls, bucket);
         let callbacks = outbound::callback::guarded_connector(false);
@@ -128,8 +129,8 @@ impl Cloud {
         )
     }
 
-    /// For the functions that post callbacks: what they are posted with is made at its start, while
-    /// it has a whole processor, rather than with the first of them.
+    /// For the functions that post callbacks: builds the HTTP client for callbacks at the cold
+    /// start, which has a whole processor, and not with the first callback.
     #[must_use]
     pub fn ready_to_call_back(self) -> Self {
         let allow_http = self.settings.allow_http_callbacks;
@@ -141,7 +142,7 @@ impl Cloud {
         }
     }
 
-    /// From its parts: `callbacks` is what replies are posted with.
+    /// From its parts. `callbacks` is the HTTP client for replies.
     pub fn new(
         settings: Settings,
         config: &aws_types::SdkConfig,
@@ -197,8 +198,8 @@ impl Cloud {
         }
     }
 
-    /// Opens the connections that a first call will need, while a cold function still has a whole
-    /// processor. What it finds does not matter.
+    /// Opens the connections that a first call will need, while a cold function has a whole
+    /// processor. The results of the reads are not used.
     pub async fn warm_up(&self) {
         let looked_up = self.accounts.maintenance_switch().await;
         if let Err(error) = looked_up {

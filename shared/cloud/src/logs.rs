@@ -1,6 +1,6 @@
-//! How a function writes its log: one flat JSON object for each line, and no more in it than was
-//! said. Lines are paid by the byte, so there is no list of spans, no module and no time, which
-//! CloudWatch has by itself. `template.yaml` makes metrics of some of them.
+//! The log of a function: one flat JSON object per line, with the fields of the event only. Lines
+//! are paid by the byte, so there are no spans, no module and no time, which CloudWatch adds
+//! itself. `template.yaml` derives metrics from some lines.
 
 use std::io;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
-/// Begins to write to the standard output, which Lambda keeps.
+/// Begins to write to the standard output, which Lambda collects.
 pub fn start() {
     let level = variable("AWS_LAMBDA_LOG_LEVEL").or_else(|| variable("RUST_LOG"));
     let level = level.and_then(|level| LevelFilter::from_str(&level).ok());
@@ -23,14 +23,14 @@ pub fn start() {
     } else {
         tracing::subscriber::set_global_default(text_lines(level))
     };
-    // Somebody else writes already, in the same process: then that is how it is written.
+    // Another subscriber is set in this process already; then it is used.
     if let Err(already) = started {
         tracing::debug!(%already, "lines are written as before");
     }
 }
 
-/// The crates whose lines are written at the level that is asked for. They say nothing of what a call
-/// holds; others do, at the levels below WARN: an SDK writes down whole requests.
+/// The crates that are logged at the requested level. They log nothing of the content of calls.
+/// Other crates may, below WARN: an SDK logs whole requests.
 const OWN_CRATES: [&str; 9] = [
     "backends",
     "calls",
@@ -50,7 +50,7 @@ fn of_own_crates(level: LevelFilter) -> Targets {
         .with_default(level.min(LevelFilter::WARN))
 }
 
-/// What is deployed writes this.
+/// The format of deployed functions.
 pub fn json_lines<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
@@ -68,7 +68,7 @@ where
         .with(of_own_crates(level))
 }
 
-/// What a person reads, under `cargo lambda watch`.
+/// The format for people, under `cargo lambda watch`.
 fn text_lines(level: LevelFilter) -> impl Subscriber + Send + Sync {
     tracing_subscriber::fmt()
         .with_target(false)

@@ -1,10 +1,10 @@
-//! The switch for maintenance, as it is read by whoever carries something out.
+//! The switch for maintenance, as it is read before calls are carried out.
 //!
-//! It is on because somebody has turned it on, or for a time that was planned.
-//! Everybody looks at it, and one record gives 3,000 reads a second. So a warm function remembers it
-//! for a second: it takes effect everywhere within that, and is read once a second by each function.
-//! Whoever turns it in the same process, as the local server does, waits for what is being carried
-//! out: when the switch has been turned on, it holds.
+//! Maintenance is on because an operator has turned it on, or for a planned time. Every function
+//! reads the switch, and one record allows 3,000 reads a second. So a warm function caches it for a
+//! second: it takes effect everywhere within that time, and each function reads it once a second.
+//! In the process that turns it (the local server), turning waits until calls in progress are
+//! committed, so that the switch is in effect when it has been turned.
 
 use calls::{BackendName, BadWindow, Conversation, MaintenanceWindow};
 use jiff::Timestamp;
@@ -19,11 +19,11 @@ use crate::error::{Committed, Error, FEW_CONFLICTS_MAX};
 use crate::pauses::Pause;
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
-/// Held by whoever carries something out, from before the look at the switch until it is committed.
+/// Held while a call is carried out, from before the switch is read until the call is committed.
 #[derive(Debug)]
 pub struct CarryingOut(#[expect(dead_code, reason = "held, not used")] OwnedRwLockReadGuard<()>);
 
-/// Whether calls are held back: because somebody has said so, or because it was planned.
+/// Whether calls are held back: an operator has turned it on, or it is planned.
 ///
 /// | pk       | sk            | written by             | holds                      |
 /// |----------|---------------|------------------------|----------------------------|
@@ -32,7 +32,7 @@ pub struct CarryingOut(#[expect(dead_code, reason = "held, not used")] OwnedRwLo
 pub struct MaintenanceSwitch {
     pub on: bool,
     pub windows: Vec<MaintenanceWindow>,
-    /// What is paused besides.
+    /// What is paused, in addition.
     pub pauses: Vec<Pause>,
     version: u64,
 }
@@ -70,7 +70,7 @@ impl MaintenanceSwitch {
 }
 
 impl Accounts {
-    /// What the switch was a moment ago; `None`: it has to be read.
+    /// The cached switch; `None`: it has to be read.
     pub(crate) fn recall_switch(&self, now: Timestamp) -> Option<bool> {
         self.switch.recall(now)
     }
@@ -79,7 +79,7 @@ impl Accounts {
         self.switch.look()
     }
 
-    /// The switch's record was read.
+    /// Caches the switch that was read.
     pub(crate) fn saw_switch(
         &self,
         look: Look,
@@ -93,15 +93,15 @@ impl Accounts {
         Ok(holds)
     }
 
-    /// The switch itself; `None`: nobody has ever touched it.
+    /// The switch itself; `None`: it was never set.
     pub async fn maintenance_switch(&self) -> Result<Option<MaintenanceSwitch>, Error> {
         let (table, key) = self.switch_record();
         let item = table.get(&key).await?.map(ItemReader);
         item.map(|item| MaintenanceSwitch::read(&item)).transpose()
     }
 
-    /// Turns the switch. In this process nothing is carried out while it is turned. Turned off, it
-    /// ends what was planned and has begun, too.
+    /// Turns the switch. In this process nothing is carried out while it is turned. Turning it off
+    /// also ends planned maintenance that has begun.
     pub async fn set_maintenance(&self, on: bool, now: Timestamp) -> Result<(), Error> {
         let turned = |switch: &mut MaintenanceSwitch| {
             switch.on = on;
@@ -113,7 +113,7 @@ impl Accounts {
         self.change_switch(turned).await.map(drop)
     }
 
-    /// Calls are held back within that window.
+    /// Plans maintenance for that window.
     pub async fn plan_maintenance(
         &self,
         window: &MaintenanceWindow,
@@ -124,7 +124,7 @@ impl Accounts {
         self.change_switch(planned).await
     }
 
-    /// Nothing is planned any more.
+    /// Removes all planned maintenance.
     pub async fn unplan_maintenance(&self) -> Result<(), Error> {
         let unplanned = |switch: &mut MaintenanceSwitch| {
             switch.windows.clear();
@@ -133,7 +133,7 @@ impl Accounts {
         self.change_switch(unplanned).await.map(drop)
     }
 
-    /// What is paused, as it stands now.
+    /// The present pauses.
     pub async fn pauses(&self) -> Result<Vec<Pause>, Error> {
         let switch = self.maintenance_switch().await?;
         Ok(switch.unwrap_or_default().pauses)
@@ -169,14 +169,14 @@ impl Accounts {
             if let Err(bad) = change(&mut after) {
                 return Ok(Err(bad));
             }
-            // So it is already: or the answer to this very change was lost.
+            // It is so already: perhaps the answer to this very change was lost.
             if before.as_ref() == Some(&after) {
                 self.switch.forget();
                 return Ok(Ok(()));
             }
             let seen = before.map(|it| it.version);
             let put = table.put_over(after.to_item(key.clone()), seen).await;
-            // Whether or not the answer came.
+            // Whether or not the answer arrived.
             self.switch.forget();
             match Committed::of(put)? {
                 Committed::Written(()) => return Ok(Ok(())),
@@ -194,15 +194,15 @@ impl Cloud {
         CarryingOut(carrying_out.read_owned().await)
     }
 
-    /// The pause that holds this conversation back, by what was read of the switch last: by whoever has
-    /// looked at it within the second.
+    /// The pause that holds this conversation back, according to the cached switch, which the
+    /// caller has read within the last second.
     pub fn pause_of(&self, conversation: &Conversation) -> Option<BackendName> {
         let pauses = self.accounts.switch.pauses();
         let pause = pauses.iter().find(|pause| pause.is_of(conversation))?;
         pause.name()
     }
 
-    /// Whether calls are held back, as of a second ago at most.
+    /// Whether calls are held back, as of at most a second ago.
     pub async fn in_maintenance(&self) -> Result<bool, Error> {
         if let Some(on) = self.accounts.recall_switch(self.now()) {
             return Ok(on);

@@ -1,5 +1,5 @@
-//! How much memory one invocation takes on: calls that need much are carried out one after the other,
-//! although their conversations run side by side, and what replies hold while they are made and
+//! The memory of one invocation. Calls that need much memory are carried out one after the other,
+//! although their conversations run in parallel. What replies hold while they are prepared and
 //! posted counts as well.
 
 use std::sync::Arc;
@@ -10,36 +10,36 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::Cloud;
 
-/// What the calls of one invocation may need together. An environment has 256 MB; the rest of them is
-/// for the process itself, and for calls that were read before their turn.
+/// Memory for the calls of one invocation together. An environment has 256 MB; the rest is for the
+/// process itself and for prefetched calls.
 const BUDGET_KB: u32 = 180_000;
 
-/// Bytes that a call's tree needs for each byte of its canonical form. The worst there is are elements
-/// without content: four bytes each, and some 210 in a list that grows to twice its length.
+/// Bytes of a call's tree for each byte of its canonical form. The worst case is elements without
+/// content: four bytes each, and some 210 in a list that doubles its capacity.
 const TREE_PER_BYTE: usize = 55;
 
-/// A tree has no more elements than the reader lets there be.
+/// A tree has at most as many elements as the reader allows.
 const TREE_KB_MAX: usize = soap::ELEMENTS_MAX * 220 / 1_000;
 
-/// Bytes of everything else for each byte: the text itself, objects, results and what is written.
+/// Bytes of everything else for each byte: the text itself, objects, results and output.
 const PER_BYTE: usize = 15;
 
-/// Bytes that results take for each byte that they are kept as, unpacked: their text, the results that
-/// are read of it, and what is written of these.
+/// Bytes for each byte of decompressed results: their text, the parsed results, and what is written
+/// of them.
 const PER_BYTE_OF_RESULTS: usize = 25;
 
-/// Memory that an invocation has left. Clones share it.
+/// The remaining memory of an invocation. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Budget(Arc<Semaphore>);
 
-/// A part of the budget, which goes back when it is dropped.
+/// A part of the budget, which is returned when it is dropped.
 #[derive(Debug)]
 pub struct MemoryShare {
     permit: OwnedSemaphorePermit,
 }
 
 impl MemoryShare {
-    /// So many bytes are still held of what there was room for.
+    /// Keeps only so many bytes of the share.
     pub fn keep(&mut self, bytes: usize) {
         let kept = 1 + bytes / 1_000;
         let free = self.permit.num_permits().saturating_sub(kept);
@@ -56,7 +56,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Waits until there is room for a call of so many bytes. `None`: not before the deadline.
+    /// Waits until there is memory for a call of so many bytes. `None`: not before the deadline.
     pub async fn room_for_call(
         &self,
         cloud: &Cloud,
@@ -86,8 +86,8 @@ impl Budget {
     }
 }
 
-/// A call that needs more than there is gets all of it: it runs alone, and the door takes none that
-/// cannot be carried out so.
+/// A call that needs more than there is gets all of it and runs alone. No larger call is accepted
+/// than can be carried out in this way.
 fn needed_kb(bytes: usize) -> u32 {
     let kb = bytes / 1_000;
     let tree = (kb * TREE_PER_BYTE).min(TREE_KB_MAX);

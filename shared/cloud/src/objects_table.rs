@@ -1,4 +1,4 @@
-//! The built-in backend's storage: objects as records, and the effects of a chunk of a call.
+//! The storage of the built-in backend: objects as records, and the effects of a chunk of a call.
 //!
 //! | pk                                | sk      | written by                  | read by   |
 //! |-----------------------------------|---------|-----------------------------|-----------|
@@ -16,25 +16,25 @@ use crate::error::Error;
 use crate::records::compression::{compress, decompress};
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
-/// Most records of effects in one transaction: the rest of its hundred is for the outcome, the
-/// header and the replies.
+/// Most effects in one transaction: the rest of its hundred items is for the outcome, the header
+/// and the replies.
 const EFFECTS_MAX: usize = 80;
 
-/// Most effects of one unit of work: `objects` deals its work out so that none has more.
+/// Most effects of one unit of work: `objects` splits its work so that no unit has more.
 pub const UNIT_EFFECTS_MAX: usize = 20;
 
 /// Units whose records are read in one request.
 pub const READ_AHEAD: usize = 80;
 
-/// Bytes of effects from which on no further unit is added: one more unit must still fit the 4 MB
-/// that the platform allows.
+/// Bytes of effects above which no further unit is added: one more unit must still fit into the 4
+/// MB that the platform allows.
 const EFFECT_BYTES_MAX: usize = 600_000;
 
-/// A run of units that are decided, and go into one transaction.
+/// Units that have been decided and go into one transaction.
 pub struct Chunk {
     pub results: Vec<UnitResult>,
     pub mails: Vec<SendOrder>,
-    /// One item per change; `None`: removed.
+    /// One item per change; `None`: deleted.
     effects: Vec<Effect>,
 }
 
@@ -45,7 +45,7 @@ struct Effect {
 }
 
 impl Chunk {
-    /// What is noted of mails. Events are kept until then.
+    /// Events of mails, which are kept until that time.
     pub(crate) fn of_events(overlay: &Overlay, until: Timestamp) -> Self {
         let mut chunk = Self::of_results(Vec::new());
         chunk.take_effects(overlay, until);
@@ -56,7 +56,7 @@ impl Chunk {
         self.effects.is_empty()
     }
 
-    /// Nothing but results: what carrying out an object of the server's own comes to.
+    /// Only results: for objects of the server's own.
     pub fn of_results(results: Vec<UnitResult>) -> Self {
         Self {
             results,
@@ -65,15 +65,15 @@ impl Chunk {
         }
     }
 
-    /// Whether units of so many effects may no longer fit, with what the overlay has changed.
+    /// Whether units with so many effects may not fit any more, with the changes of the overlay.
     pub fn is_full_with(&self, overlay: &Overlay, effects_more: usize) -> bool {
         let effects = overlay.changes().count() + self.mails.len();
         let bytes = bytes_of(overlay) + self.mails.iter().map(SendOrder::bytes).sum::<usize>();
         effects + effects_more > EFFECTS_MAX || bytes > EFFECT_BYTES_MAX
     }
 
-    /// Its effects are what the overlay has changed. Events, and who was mailed, are kept until then, rows
-    /// as long as they say, all else for good.
+    /// The changes of the overlay as effects. Events, and subscribers who were mailed, are kept
+    /// until that time, rows according to their retention, everything else for ever.
     pub fn take_effects(&mut self, overlay: &Overlay, until: Timestamp) {
         let effects = overlay.changes().map(|change| {
             let expires = change
@@ -93,7 +93,7 @@ impl Chunk {
                 (Some(item), Some(seen)) => transaction.put_over(table, item, seen),
                 (Some(item), None) => transaction.put_new(table, item),
                 (None, Some(seen)) => transaction.delete_over(table, &effect.key, seen),
-                // Made and removed by the same call: it leaves no trace.
+                // Created and deleted by the same call: it leaves no record.
                 (None, None) => {}
             }
         }
@@ -105,11 +105,11 @@ impl Chunk {
 pub struct ObjectPage {
     /// Each with its sort key.
     pub objects: Vec<(String, Element)>,
-    /// The sort key to go on after, if there is more.
+    /// The sort key after which to go on, if there are more.
     pub next: Option<String>,
 }
 
-/// What came of reading the objects that a call begins with.
+/// The result of reading the objects that a call begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FirstLoad {
     Loaded,
@@ -128,7 +128,7 @@ impl FirstLoad {
 }
 
 impl Cloud {
-    /// Reads objects into what is known.
+    /// Reads objects into the overlay.
     pub async fn load_objects(
         &self,
         overlay: &mut Overlay,
@@ -151,7 +151,7 @@ impl Cloud {
         overlay: &mut Overlay,
         mut keys: Vec<ObjectKey>,
     ) -> Result<FirstLoad, Error> {
-        // What does not fit into this request is asked for when the units are decided.
+        // Objects that do not fit into this request are read when the units are decided.
         keys.truncate(BATCH_GET_MAX - 1);
         if keys.is_empty() {
             return Ok(FirstLoad::of(self.in_maintenance().await?));
@@ -184,7 +184,8 @@ impl Cloud {
         transaction.commit(&self.objects).await
     }
 
-    /// Deletes objects of a partition that nobody writes to any more; how many. 0: there are none.
+    /// Deletes objects of a partition to which nothing is written any more. Returns how many; 0:
+    /// there are none.
     pub async fn delete_objects(&self, partition: &str, limit: i32) -> Result<usize, Error> {
         let keys = self.objects.keys_in(partition, limit).await?;
         self.objects.delete_many(&keys).await?;
@@ -223,8 +224,7 @@ pub(crate) fn objects_on(items: Vec<Item>) -> Result<Vec<(String, Element)>, Err
     items.into_iter().map(object).collect()
 }
 
-/// Takes what was found of these objects into what is known. What was not found is known not to be
-/// there.
+/// Adds objects to the overlay. Those that were not found are recorded as absent.
 fn know(
     overlay: &mut Overlay,
     keys: Vec<ObjectKey>,
@@ -243,7 +243,7 @@ fn know(
     Ok(())
 }
 
-/// Rough, and not less than the items will have: they are packed.
+/// An upper bound: the items will be compressed.
 fn bytes_of(overlay: &Overlay) -> usize {
     overlay
         .changes()
@@ -256,7 +256,7 @@ pub(crate) fn table_key(key: &ObjectKey) -> Key {
     Key::new(&key.partition, &key.sort)
 }
 
-/// `expires`: of an object that is not kept for good.
+/// `expires`: for an object that is not kept for ever.
 fn effect(change: objects::Change<'_>, expires: Option<Timestamp>) -> Effect {
     let key = table_key(change.key);
     let item = change
@@ -276,7 +276,7 @@ pub(crate) fn object_item(
     expires: Option<Timestamp>,
 ) -> Item {
     let json = serde_json::to_string(object).unwrap_or_default();
-    // One that stands in the place of another event does not count there, too.
+    // An event that replaces another one is not counted twice.
     let is_at_home = |_: &objects::SummaryCount| {
         let type_name = object.type_name.as_deref().unwrap_or_default();
         key.pk.ends_with(&format!("#{type_name}"))
@@ -285,7 +285,7 @@ pub(crate) fn object_item(
     let counts_as = counts_as.map(objects::SummaryCount::name);
     ItemWriter::new(key)
         .number("version", version)
-        // Of an event, so that it is counted without being unpacked.
+        // Lets events be counted without decompressing them.
         .maybe_text("send", objects::send_of(object))
         .maybe_text("counts_as", counts_as)
         .bytes("object", &compress(&json))

@@ -1,11 +1,12 @@
-//! New ids, and numbers for pauses: from chance, or in tests from a seed, so that the same seed gives the same run.
+//! Ids, secrets, and numbers for pauses: random, or in tests from a seed, so that the same seed
+//! gives the same run.
 
 use std::sync::Arc;
 
 use calls::RequestId;
 use uuid::Uuid;
 
-/// A source of ids that nobody can guess.
+/// A source of ids that cannot be guessed.
 #[derive(Clone)]
 pub struct Random(Arc<dyn Fn() -> u128 + Send + Sync>);
 
@@ -38,8 +39,8 @@ impl Random {
         RequestId(self.guid())
     }
 
-    /// A new secret that signs callbacks: 256 bits of chance, as 43 bytes, written as Standard Webhooks
-    /// writes its secrets.
+    /// A new secret that signs callbacks: 256 random bits, as 43 bytes, written in the form of
+    /// Standard Webhooks.
     pub fn webhook_secret(&self) -> String {
         use base64::Engine;
         let bytes = self.token();

@@ -1,14 +1,14 @@
-//! What becomes of a message whose work could not be done now: it comes again after a while, and an
-//! invocation that dies with it is told from one that hands it back.
+//! Messages whose work failed: they are delivered again after a pause, and an invocation that dies
+//! is told apart from one that hands the message back.
 //!
 //! | pk                      | sk                      | written by          | read by  |
 //! |-------------------------|-------------------------|---------------------|----------|
 //! | key of the conversation | `ATTEMPTS#<message id>` | processor, notifier | the same |
 //!
-//! A receive count does not say why a message was not done: a throttle of ten minutes raises it as
-//! a call does that kills its process each time. So a run that may not be the first to die writes
-//! down that it begins, and takes that back when it hands the message back itself. The first
-//! run writes nothing: what goes well, goes without these records.
+//! The receive count of a message does not say why it was received again: ten minutes of throttling
+//! raise it just like a call that kills its process each time. So a run that may follow a death
+//! first writes that it begins, and removes that mark when it hands the message back. A first run
+//! writes nothing, so that successful work costs no write.
 
 use calls::ConversationKey;
 use jiff::{SignedDuration, Timestamp};
@@ -20,27 +20,28 @@ use crate::aws::table::Key;
 use crate::error::Error;
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
-/// First pause of a message that is handed back; each further one is twice as long.
+/// First pause of a message that is handed back; it is doubled each time.
 const PAUSE_FIRST_S: u64 = 1;
 
-/// Longest pause: whoever was out of reach is asked again within a minute.
+/// Longest pause: after an outage, work goes on within a minute.
 const PAUSE_MAX_S: u64 = 60;
 
-/// A message received so often is replaced by a new one when it is handed back: the dead-letter
-/// queue is for what dies, and takes what was received [`crate::aws::queues::RECEIVES_MAX`] times.
+/// A message that was received so often is replaced by a new one when it is handed back. The
+/// dead-letter queue is for messages that invocations die with; it takes those that were received
+/// [`crate::aws::queues::RECEIVES_MAX`] times.
 pub const REPLACED_AT: u32 = 20;
 
-/// A run that dies leaves its message silent for the whole visibility timeout; the clocks of queue
-/// and function may differ by so much.
+/// After a death, a message is invisible for the whole visibility timeout; the clocks of queue and
+/// function may differ by so much.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(10);
 
 /// Longer than any queue keeps a message.
 const RETENTION: SignedDuration = SignedDuration::from_hours(24 * 15);
 
-/// After so many deaths what a message brings is done alone, so that it takes nothing else with it.
+/// After so many deaths, the work of a message is done alone, so that no other work dies with it.
 pub const DEATHS_TOGETHER: u32 = 2;
 
-/// After so many it is given up: whoever does it dies, two of them with nothing else in hand.
+/// After so many deaths the work is given up. In the last two of them no other work was in hand.
 pub const DEATHS_MAX: u32 = 4;
 
 /// What was done about a message that must come again.
@@ -48,19 +49,19 @@ pub const DEATHS_MAX: u32 = 4;
 pub enum HandedBack {
     /// The message itself comes again.
     Pausing,
-    /// A new one stands in its place: it is done with.
+    /// It was replaced by a new message and can be deleted.
     Replaced,
 }
 
 impl Delivery {
-    /// Whether an invocation can have died with it: each that did was silent for the whole
-    /// visibility timeout.
+    /// Whether an invocation can have died with it: after a death a message is invisible for the
+    /// whole visibility timeout.
     pub fn may_have_died(&self, now: Timestamp) -> bool {
         let silent = VISIBILITY - CLOCKS_DIFFER;
         self.count > 1 && now.duration_since(self.first_received) >= silent
     }
 
-    /// How often it was received, as the messages before it that it replaces.
+    /// How often it was received, including the messages that it replaces.
     pub(crate) fn times(&self) -> u32 {
         self.count.saturating_add(self.handed_back)
     }
@@ -82,12 +83,12 @@ impl Cloud {
             .await?
         {
             Some(item) => ItemReader(item).number("deaths"),
-            // The run before this one wrote nothing down; that it died is all that can be assumed.
+            // The previous run wrote nothing, so it must be assumed that it died.
             None => Ok(1),
         }
     }
 
-    /// Writes down that a run begins which dies for the next time, unless it says otherwise.
+    /// Writes that a run begins. Unless the mark is removed, the run counts as one more death.
     pub async fn begin_attempt(
         &self,
         conversation: &ConversationKey,
@@ -98,7 +99,7 @@ impl Cloud {
         self.calls.put(item).await
     }
 
-    /// It did not die. Should this not be written, it counts as if it had.
+    /// The run did not die. If this write fails, it counts as a death.
     pub async fn end_attempt(
         &self,
         conversation: &ConversationKey,
@@ -109,7 +110,8 @@ impl Cloud {
         self.calls.put(item).await
     }
 
-    /// Has the message come again in its group, after a while: 1 s, 2 s, 4 s and so on, up to a minute.
+    /// Delivers the message again in its group after a pause: 1 s, 2 s, 4 s and so on, up to a
+    /// minute.
     pub async fn hand_back(
         &self,
         queue: Queue,
@@ -128,8 +130,8 @@ impl Cloud {
     }
 }
 
-/// Between half of the longest pause and all of it, so that those that were handed back together do
-/// not come again together.
+/// Between half of the longest pause and all of it, so that messages that were handed back together
+/// do not come again together.
 fn pause(times: u32, random_below: impl Fn(u64) -> u64) -> std::time::Duration {
     let doubled = times.saturating_sub(1).min(PAUSE_MAX_S.ilog2() + 1);
     let longest_ms = (PAUSE_FIRST_S << doubled).min(PAUSE_MAX_S) * 1_000;

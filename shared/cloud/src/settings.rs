@@ -1,5 +1,5 @@
-//! What the functions are told by their environment. The template sets each of these but what only
-//! the local server needs; a test holds the two against each other.
+//! The environment variables of the functions. The template sets all of them, except those for the
+//! local server only; a test compares the two.
 
 use calls::{AccountId, BackendName, SafeToRepeat};
 use objects::PhoneSenders;
@@ -13,7 +13,7 @@ use crate::aws::lanes::Concurrency;
 use crate::outbound::callback::check_address;
 use crate::outbound::own_hosts::OwnHosts;
 
-/// Days that results are kept unless the template says otherwise.
+/// Days that results are kept by default.
 const RESULTS_DAYS: i64 = 30;
 
 #[derive(Clone, Debug)]
@@ -29,41 +29,41 @@ pub struct Settings {
     pub schedule_group: String,
     /// Role with which the scheduler sends to the queues.
     pub schedule_role_arn: String,
-    /// Bucket for bodies and results that an item cannot hold.
+    /// Bucket for bodies and results that are too large for an item.
     pub bodies_bucket: String,
-    /// From address of replies by mail, and of triggered mails without one of their own.
+    /// Sender of replies by mail, and of triggered mails without a sender of their own.
     pub mail_sender: String,
-    /// SES configuration set that triggered mails are sent with, so that SES tells what becomes of
-    /// them; empty: none.
+    /// SES configuration set of triggered mails, by which SES reports what becomes of them; empty:
+    /// it reports nothing.
     pub mail_configuration_set: String,
-    /// Where the unsubscribe links of triggered mails lead, with a slash at the end; empty: they
-    /// have none.
+    /// Address of the unsubscribe links of triggered mails, with a slash at the end; empty: mails
+    /// have no such link.
     pub unsubscribe_url: String,
-    /// What texts and calls by voice come from; without one there are none.
+    /// Senders of texts and voice calls; without one none are sent.
     pub phone_senders: PhoneSenders,
-    /// Texts and calls by voice that are begun in a second, over all functions together.
+    /// Texts and voice calls that are started per second, over all functions together.
     pub texts_per_second: u32,
     /// Days that results are kept after a call has ended.
     pub results_days: i64,
-    /// Calls a second that an account may make, unless its own record says otherwise; 0: as many as
-    /// it likes.
+    /// Calls per second of an account without a limit of its own; 0: no limit.
     pub calls_per_second: u32,
-    /// Invocations that may run side by side for each queue: an account's share is counted by them.
+    /// Concurrent invocations for each queue, from which the share of an account is computed.
     pub concurrency: Concurrency,
-    /// KMS key of the passwords of PasswordDigest users, if the set has one.
+    /// KMS key of the passwords of PasswordDigest users, if there is one.
     pub password_key: Option<String>,
-    /// A backend that the deployment names, if it does.
+    /// The backend that the deployment names, if any.
     pub backend: Option<DeployedBackend>,
-    /// Where the calls of accounts are forwarded to of which nothing else is said; `None`: they are
-    /// carried out here.
+    /// The backend of accounts without a setting of their own; `None`: their calls are carried out
+    /// here.
     pub default_backend: Option<BackendName>,
-    /// Callbacks to http and to private addresses: only ever true in the local cloud.
+    /// Callbacks to http and to private addresses; only in the local cloud.
     pub allow_http_callbacks: bool,
-    /// URL that clients reach us by, with a slash at the end; empty: the one of the request.
+    /// Address at which clients reach the service, with a slash at the end; empty: the address of
+    /// each request.
     pub public_url: String,
-    /// Names of the front door; `ingest` is told more of them by the front door itself.
+    /// Host names of the service; `ingest` gets those of the API from each request.
     pub own_hosts: OwnHosts,
-    /// CloudWatch's namespace of the metrics; empty: none are written.
+    /// CloudWatch namespace of the metrics; empty: none are written.
     pub metrics_namespace: String,
 }
 
@@ -82,7 +82,7 @@ impl Settings {
         Self::read(|name| std::env::var(name).ok())
     }
 
-    /// Of a person's command: what it does not name, it does not use.
+    /// For the operator's command: what it does not name is not used.
     pub(crate) fn of_command(calls: &str, bucket: &str) -> Self {
         let places = 2;
         Self {
@@ -182,7 +182,7 @@ impl Settings {
     }
 }
 
-/// The backend that the deployment names; `None`: it names none.
+/// The backend that the deployment names, if any.
 fn deployed_backend(
     variable: &impl Fn(&str) -> Option<String>,
 ) -> Result<Option<DeployedBackend>, SettingMissing> {
@@ -191,7 +191,7 @@ fn deployed_backend(
         return Ok(None);
     };
     let needed = |name: &'static str| given(name).ok_or(SettingMissing(name));
-    // 0 is no bound.
+    // 0 means no limit.
     let number = |name: &'static str| -> Result<u32, SettingMissing> {
         let text = given(name).unwrap_or_else(|| "0".to_owned());
         text.parse().map_err(|_| SettingMissing(name))
@@ -240,7 +240,7 @@ fn backend_name(variable: &'static str, name: &str) -> Result<BackendName, Setti
     BackendName::parse(name).ok_or(SettingMissing(variable))
 }
 
-/// What stands between commas.
+/// The items of a list with commas.
 fn list(text: Option<String>) -> Vec<String> {
     let text = text.unwrap_or_default();
     let parts = text.split(',').map(str::trim);

@@ -1,14 +1,15 @@
-//! What became of mails: the events that are retrieved, and the mails whose fate they settle.
+//! The fate of mails: the events that are retrieved, and the mails that events settle.
 //!
 //! | pk                                      | sk                      | written by       | read by   |
 //! |-----------------------------------------|-------------------------|------------------|-----------|
 //! | `<account>#SentEvent` and the others    | time in ms, `#`, mail's tag | notifier, ingest (one-click unsubscribe) | retrieval |
 //!
-//! They lie in the table of objects, and are kept as long as results are.
+//! They are in the table of objects, and are kept as long as results.
 //!
-//! That a mail is sent is committed at the mail; its SentEvent follows, and is written again by who
-//! finds the mail sent and its call not looked through since. All that is rarer is one transaction:
-//! the mail's new state and its events, or an event and what it makes of a subscriber.
+//! That a mail is sent is committed with the mail. Its SentEvent is written after that, and written
+//! again when a sent mail is found whose call has not been looked through since. Everything rarer
+//! is one transaction: the mail's new state with its events, or an event with its effect on a
+//! subscriber.
 
 use std::collections::BTreeMap;
 
@@ -28,8 +29,8 @@ impl Cloud {
         MailRecord::load(&self.calls, tag).await
     }
 
-    /// Notes that a mail was taken at that time. What is there stays: it is the same, or says that the
-    /// mail was rejected after that.
+    /// Records that a mail was accepted by the service at that time. An existing event is kept: it
+    /// is the same, or says that the mail was rejected later.
     pub async fn note_sent(
         &self,
         recipient: &Recipient,
@@ -42,8 +43,8 @@ impl Cloud {
         self.objects.put_new(item).await.map(drop)
     }
 
-    /// Moves a mail to its next state together with the events that tell of it. `Conflict`: somebody
-    /// else has it.
+    /// Moves a mail to its next state together with its events. `Conflict`: another writer has done
+    /// so.
     pub async fn settle_mail(
         &self,
         seen: &MailRecord,
@@ -59,7 +60,7 @@ impl Cloud {
         let item = next.to_item(now + self.results_retention());
         transaction.put_over(&self.calls, item, seen.version);
         if state == MailState::Unknown {
-            // For people, who find it there without looking through all mails.
+            // For operators, who find it there without reading all mails.
             let expires = now + self.results_retention();
             let unknown = UnknownMailRecord::of(&next, &recipient.account, expires);
             if let Some(unknown) = unknown {
@@ -71,8 +72,8 @@ impl Cloud {
         Ok(next)
     }
 
-    /// Notes what happened to a mail that was sent, and what it makes of its subscriber. Told again,
-    /// it changes nothing.
+    /// Records what happened to a sent mail, and its effect on the subscriber. Repeating it changes
+    /// nothing.
     pub async fn track(
         &self,
         recipient: &Recipient,
@@ -94,8 +95,8 @@ impl Cloud {
         Err(Error::Conflict(FEW_CONFLICTS_MAX))
     }
 
-    /// How many events of a send there are of each kind, since that time if one is said; `None`: they
-    /// cannot be counted by then.
+    /// The number of events of a send, by kind, since that time if one is given; `None`: they
+    /// cannot be counted before the deadline.
     pub async fn count_events(
         &self,
         account: &AccountId,

@@ -1,9 +1,10 @@
-//! What is posted to a caller's address: the original's ten form fields, in its order.
+//! The body that is posted to a caller's address: the ten form fields of Marketing Cloud, in its
+//! order.
 
 use calls::{ConversationId, Reply};
 use url::form_urlencoded::Serializer;
 
-/// `application/x-www-form-urlencoded`. A field without a value is there and empty.
+/// `application/x-www-form-urlencoded`. A field without a value is present and empty.
 pub fn body(
     reply: &Reply,
     conversation_id: Option<&ConversationId>,

@@ -1,10 +1,11 @@
-//! One attempt at one reply by HTTP POST, and what becomes of the reply after it: made by the
-//! processor for a call that it has just carried out, by the notifier ever after.
+//! One attempt at one reply by HTTP POST, and the state of the reply after it. The processor makes
+//! the first attempt, after it has carried out the call; the notifier makes all others.
 //!
-//! What a reply by mail is ([`mail`]) stands here, too: the notifier sends it, and operators look at it.
+//! The content of a reply by mail ([`mail`]) is here, too: the notifier sends it, and operators can
+//! see it.
 //!
-//! The attempt comes first and its finding is committed after: a reply goes out at least once, with
-//! the same id each time. One attempt is under way at a time, see `cloud::conversation::replies`.
+//! An attempt is made before its result is committed: a reply is sent at least once, with the same
+//! id each time. Only one attempt is made at a time, see `cloud::conversation::replies`.
 
 pub mod form;
 pub mod mail;
@@ -23,25 +24,25 @@ use soap::ObjectDetail;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-/// Longest that posting and committing take together, with what clocks of two functions differ by:
-/// a lease lasts as long, and nothing is posted with less time to its end.
+/// Longest time of posting and committing, with the difference of two functions' clocks. A lease is
+/// at least as long, and nothing is posted when its end is nearer than this.
 pub const ATTEMPT_MAX: Duration = Duration::from_secs(TIMEOUT.as_secs() + 5);
 
-/// Copies that are held of a body beside itself while it is posted.
+/// Copies of a body that exist beside it while it is posted.
 const BYTES_WHILE_POSTING: usize = 1;
 
-/// What is posted, and what it is signed with.
+/// What is posted, and the secrets that sign it.
 pub struct Prepared {
     body: String,
     secrets: Vec<String>,
-    /// What it takes of the invocation's memory.
+    /// Its share of the invocation's memory.
     room: Option<MemoryShare>,
 }
 
-/// What came of preparing a reply.
+/// The result of preparing a reply.
 pub enum Preparation<T> {
     Ready(T),
-    /// Other replies and calls hold the memory that it needs, until the deadline.
+    /// Other replies and calls use the memory that it needs, until the deadline.
     NoRoom,
 }
 
@@ -52,7 +53,7 @@ pub struct Means {
     pub deadline: Timestamp,
 }
 
-/// Reads all that a post needs.
+/// Reads everything that a post needs.
 pub async fn prepare(
     cloud: &Cloud,
     record: &ReplyRecord,
@@ -81,8 +82,8 @@ pub async fn prepare(
     }))
 }
 
-/// Posts a reply to its address, and notes how quickly its receiver answers; that it is late is
-/// noted before it answers, so that nobody else waits for it.
+/// Posts a reply to its address, and records how quickly its receiver answers. A late answer is
+/// recorded before it arrives, so that nothing else waits for this receiver.
 pub async fn post(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> DeliveryResult {
     let receiver = Receiver::of(&record.account, &record.reply.subscription.address);
     let began = Instant::now();
@@ -109,8 +110,8 @@ async fn post_once(cloud: &Cloud, record: &ReplyRecord, prepared: Prepared) -> D
     cloud.callback.post(post, cloud.now()).await
 }
 
-/// Commits what an attempt came to, and gives back the reply with it. `Conflict`: somebody else is
-/// at the same reply, and commits what they found.
+/// Commits the result of an attempt, and returns the reply with it. `Conflict`: another holder
+/// attempts the same reply, and commits its own result.
 pub async fn commit(
     cloud: &Cloud,
     record: &ReplyRecord,
@@ -128,7 +129,8 @@ pub async fn commit(
     Ok(attempted)
 }
 
-/// What went well is counted, and no line at the level of what is deployed.
+/// Logs the result. A delivered reply is only counted, and not logged at the level of deployed
+/// functions.
 fn note(record: &ReplyRecord, reply: &Reply) {
     let (request_id, conversation, account) =
         (&reply.request_id, &record.conversation, &record.account);
@@ -147,11 +149,11 @@ fn note(record: &ReplyRecord, reply: &Reply) {
     }
 }
 
-/// The method's response element with its results, if they are asked for and there are any.
+/// The method's response element with its results, if they are requested and there are any.
 #[derive(Default)]
 pub struct ResultsXml {
     pub text: Option<String>,
-    /// What it takes of the invocation's memory.
+    /// Its share of the invocation's memory.
     pub room: Option<MemoryShare>,
 }
 

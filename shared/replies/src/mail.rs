@@ -9,10 +9,10 @@ use cloud::records::reply_record::ReplyRecord;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-/// Most bytes of attachment that the mail service takes, after it has been written as text.
+/// Most bytes of an attachment that the mail service accepts, after encoding.
 const ATTACHMENT_BYTES_MAX: usize = 28_000_000;
 
-/// `None`: the results are more than a mail can hold.
+/// `None`: the results are too large for a mail.
 pub fn write(record: &ReplyRecord, results_xml: Option<&str>) -> Option<Mail> {
     let reply = &record.reply;
     let status = reply.overall_status.text();

@@ -1,7 +1,7 @@
-//! Envelopes out: an answer or a fault, in the caller's SOAP version.
+//! Writes answers and faults, in the caller's SOAP version.
 //!
-//! The prefix is literally `soap:` and the payload has none: some clients look the names up as
-//! strings, without any regard to namespaces.
+//! The prefix is literally `soap:` and the payload has none: some clients look names up as strings,
+//! without regard to namespaces.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -13,18 +13,18 @@ use crate::time;
 use crate::version::SoapVersion;
 use crate::write::Writer;
 
-/// How long the Timestamp of an answer says that it is good for. The original's figure.
+/// The validity of an answer according to its Timestamp. Marketing Cloud's figure.
 const FRESHNESS: SignedDuration = SignedDuration::from_mins(5);
 
-/// Most bytes of a payload, as [`carried_bytes`] counts them: a Lambda function answers with at
-/// most 6 MB, less head-room for the envelope and what was counted roughly.
+/// Most bytes of a payload, as counted by [`carried_bytes`]: a Lambda function answers with at most
+/// 6 MB, less a reserve for the envelope and for the approximate count.
 pub const PAYLOAD_BYTES_MAX: usize = 5_000_000;
 
 const FAULT_ACTION: &str = "http://schemas.xmlsoap.org/ws/2004/08/addressing/fault";
 const ANONYMOUS: &str = "http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous";
 const PROLOGUE: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>";
 
-/// What an answer says about itself.
+/// Values of an answer's header.
 #[derive(Clone, Copy, Debug)]
 pub struct Answering<'a> {
     pub version: SoapVersion,
@@ -37,7 +37,7 @@ pub struct Answering<'a> {
     pub url: &'a str,
 }
 
-/// The whole answer around a payload. `action` is the operation's name with `Response` behind it:
+/// The whole answer with a payload. `action` is the name of the operation followed by `Response`:
 /// `CreateResponse`, `RetrieveResponse`, `DescribeResponse`.
 pub fn envelope(answering: &Answering<'_>, action: &str, payload: &str) -> String {
     let mut writer = Writer::with_capacity(payload.len() + 2048);
@@ -47,8 +47,8 @@ pub fn envelope(answering: &Answering<'_>, action: &str, payload: &str) -> Strin
     writer.finish()
 }
 
-/// Bytes that markup takes in the JSON of a Lambda function's answer, where quotation marks,
-/// backslashes, tabs and line feeds are escaped.
+/// Bytes of markup in the JSON of a Lambda function's answer, where quotation marks, backslashes,
+/// tabs and line feeds are escaped.
 pub fn carried_bytes(markup: &str) -> usize {
     let is_escaped = |byte: &&u8| matches!(byte, b'"' | b'\\' | b'\t' | b'\n');
     markup.len() + markup.as_bytes().iter().filter(is_escaped).count()
@@ -61,7 +61,7 @@ pub fn carried_bytes_as_text(markup: &str) -> usize {
     carried_bytes(&writer.finish())
 }
 
-/// The whole answer that is a fault; goes out with HTTP status 500.
+/// The whole answer with a fault; sent with HTTP status 500.
 pub fn write_fault(answering: &Answering<'_>, fault: &Fault) -> String {
     let mut writer = Writer::with_capacity(2048);
     open(&mut writer, answering, FAULT_ACTION);
@@ -147,7 +147,7 @@ fn write_fault_12(writer: &mut Writer, answering: &Answering<'_>, fault: &Fault)
     };
     writer.leaf("soap:Value", code);
     if fault.code == FaultCode::Security {
-        // Declared on this element, too: .NET looks up the prefix of a QName only there.
+        // Also declared on this element: .NET looks up the prefix of a QName only there.
         writer.raw("<soap:Subcode><soap:Value");
         writer.attribute("xmlns:wsse", SECURITY);
         writer.raw(">wsse:Security</soap:Value></soap:Subcode>");

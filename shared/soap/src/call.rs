@@ -15,8 +15,7 @@ pub struct CallRequest {
     pub method: Method,
     /// The account named by its Options or, for a Perform, by itself.
     pub client: ClientContext,
-    /// As written. Whoever lets an account be asynchronous by default sets it before `check` and
-    /// `place`.
+    /// As sent. If the account is asynchronous by default, this is set before `check` and `place`.
     pub request_type: Option<RequestType>,
     /// Byte for byte, not trimmed.
     pub conversation_id: Option<String>,
@@ -27,11 +26,11 @@ pub struct CallRequest {
     pub action: Option<String>,
     /// The top-level objects, in order: elements `Objects`, of a Perform `Definition`.
     pub objects: Vec<Element>,
-    /// What is wrong with the options; `check` refuses the call for it.
+    /// An error in the options, for which `check` refuses the call.
     pub(crate) refused: Option<Refusal>,
     /// Elements and attributes that were sent and are not read.
     pub(crate) not_read: Vec<Warning>,
-    /// Options that only count for a call that is carried out later.
+    /// Options that only have a meaning for an asynchronous call.
     pub(crate) for_later: Vec<&'static str>,
 }
 
@@ -42,7 +41,7 @@ pub(crate) fn take(method: Method, body: Element) -> Result<CallRequest, Fault> 
     let not_read = not_read::in_request(&body);
     let for_later = not_read::for_later(&body);
     let action = fields::trimmed(&body, "Action")?.map(str::to_owned);
-    // Two lists are refused, as two of any element are; the objects of the one list are moved out.
+    // Two lists are refused, like any repeated element; the objects of a single list are moved out.
     fields::single(&body, "Definitions")?;
     let (within, name) = match method {
         Method::Create | Method::Update | Method::Delete => (body.children, "Objects"),
@@ -92,7 +91,7 @@ impl NamedPlace {
 }
 
 impl CallRequest {
-    /// Whether it is to be carried out later. Absent means at once.
+    /// Whether it is asynchronous. If RequestType is absent, it is not.
     pub fn is_asynchronous(&self) -> bool {
         self.request_type == Some(RequestType::Asynchronous)
     }
@@ -106,8 +105,7 @@ impl CallRequest {
         warnings
     }
 
-    /// Options without which a call would mean something else, and which a call that is carried out
-    /// at once cannot have.
+    /// Options whose loss would change the meaning of a call; a synchronous call cannot have them.
     fn sent_for_later(&self) -> Vec<&'static str> {
         let sent = [
             ("ConversationID", self.conversation_id.is_some()),
@@ -119,8 +117,8 @@ impl CallRequest {
         sent.map(|(name, _)| name).collect()
     }
 
-    /// Where the call stands: its conversation, if it names one, and its place in it. Codes 202,
-    /// 205 to 209 and 212; for a call that is carried out at once, 209 and 231.
+    /// The place of the call: its conversation, if it names one, and its number in it. Codes 202,
+    /// 205 to 209 and 212; for a synchronous call 209 and 231.
     pub fn place(&self) -> Result<NamedPlace, Refusal> {
         let says_nothing = self.conversation_id.is_none()
             && self.sequence_code.is_none()

@@ -1,4 +1,4 @@
-//! Addresses for results: as callers write them, and as they are posted to.
+//! Addresses for replies: as callers write them, and in the form to which replies are posted.
 
 use std::fmt::Write as _;
 
@@ -7,24 +7,25 @@ use url::Url;
 use crate::element::Element;
 use crate::xml;
 
-/// Longest address that is kept, in bytes: it goes into the record of every reply.
+/// Longest address that is accepted, in bytes: it is stored in the record of every reply.
 const ADDRESS_BYTES_MAX: usize = 4_000;
 
-/// An address as it is posted to: a URI in ASCII, an international host in punycode, everything
-/// else that a URI may not hold percent-encoded, without a fragment, which is never sent.
+/// An address in the form to which replies are posted: a URI in ASCII, with an international host
+/// in punycode, everything else that a URI may not contain percent-encoded, and without its
+/// fragment, which is never sent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CallbackAddress(Url);
 
 impl CallbackAddress {
-    /// `None`: it cannot be read as the address of a host.
+    /// `None`: it is not the address of a host.
     pub fn parse(text: &str) -> Option<Self> {
-        // A browser's URL parser removes or replaces these characters; no caller means that.
+        // A browser's URL parser removes or replaces these characters; no caller intends that.
         let is_strange = |c: char| c.is_whitespace() || c.is_control() || c == '\\';
         if text.len() > ADDRESS_BYTES_MAX || text.contains(is_strange) {
             return None;
         }
-        // Nor does a caller mean the host `cb` by `https:///cb` or `https:cb`, as such a parser
-        // takes it.
+        // Nor does a caller mean the host `cb` by `https:///cb` or `https:cb`, which such a parser
+        // accepts.
         let (_, authority) = text.split_once("://")?;
         if authority.starts_with(['/', '?', '#']) {
             return None;
@@ -52,10 +53,10 @@ impl CallbackAddress {
         &self.0
     }
 
-    /// The address without user and password: what may be shown, and what is asked for.
+    /// The address without user and password: what may be shown, and what is requested.
     pub fn shown(&self) -> String {
         let mut url = self.0.clone();
-        // Only an address without host refuses this, and there is none here.
+        // Only an address without a host refuses this, and this one has a host.
         let _user = url.set_username("");
         let _password = url.set_password(None);
         url.into()
@@ -66,7 +67,7 @@ impl CallbackAddress {
         self.0.as_str()
     }
 
-    /// `user:password` as they were meant, if there are any.
+    /// `user:password` after decoding, if there are any.
     pub fn user_and_password(&self) -> Option<Vec<u8>> {
         let password = self.0.password();
         if self.0.username().is_empty() && password.is_none() {
@@ -80,7 +81,8 @@ impl CallbackAddress {
     }
 }
 
-/// The caller's address, fit to be shown: without whatever may be a user and a password.
+/// The caller's address in a form that may be shown: without anything that may be a user and a
+/// password.
 pub fn shown_address(text: &str) -> String {
     let shown = match CallbackAddress::parse(text) {
         Some(address) => address.shown(),
@@ -96,8 +98,8 @@ pub fn shown_address(text: &str) -> String {
     crate::fault::echo(&shown)
 }
 
-/// The request with no user and password in the addresses of its options; `None`: there are none.
-/// What is kept of a request never holds them twice: they stand in the call's options.
+/// The request without users and passwords in the addresses of its options; `None`: there are none.
+/// The stored request never has them; they are stored with the call's options.
 pub fn without_passwords(request: &Element) -> Option<Element> {
     let has_password = |address: &Element| {
         let read = CallbackAddress::parse(xml::trimmed(&address.text));
@@ -124,7 +126,7 @@ pub fn without_passwords(request: &Element) -> Option<Element> {
     Some(plain)
 }
 
-/// Whether a path or a query needs no encoding. Nearly all need none.
+/// Whether a path or a query needs no encoding. Most need none.
 fn is_uri(text: &str) -> bool {
     let bytes = text.as_bytes();
     (0..bytes.len()).all(|at| is_allowed_at(bytes, at))
@@ -139,8 +141,8 @@ fn is_allowed_at(bytes: &[u8], at: usize) -> bool {
     }
 }
 
-/// A path or a query with all that RFC 3986 does not let stand there percent-encoded; what is
-/// encoded already stays.
+/// A path or a query in which everything that RFC 3986 does not allow is percent-encoded; existing
+/// encoding is kept.
 fn uri(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut written = String::with_capacity(text.len());

@@ -1,5 +1,5 @@
-//! `Client`: the account that something is done for. Up to four identifiers name it and have to
-//! agree; here each of the four is the account's id.
+//! `Client`: the account for which something is done. Up to four identifiers name it and must
+//! agree; here each of them is the account's id.
 
 use calls::{AccountId, Invalid, Refusal};
 
@@ -12,10 +12,10 @@ const NUMBERS: [&str; 2] = ["ID", "ClientID"];
 
 const KEYS: [&str; 2] = ["CustomerKey", "PartnerClientKey"];
 
-/// Elements that name an account, wherever they stand in a request.
+/// Elements that name an account, anywhere in a request.
 const ELEMENTS: [&str; 2] = ["Client", "ClientIDs"];
 
-/// The code of an account that is not the caller's, nor one that it owns.
+/// The code of an account that is neither the caller's nor owned by it.
 const NO_ACCESS: u32 = 4;
 
 /// What a `Client` names: nothing, an account, or several.
@@ -30,7 +30,7 @@ impl ClientContext {
         Self::default().and(client)
     }
 
-    /// The same with what one more element names.
+    /// The same with the identifier of one more element.
     fn and(mut self, client: &Element) -> Self {
         if client.nil {
             return self;
@@ -53,7 +53,7 @@ impl ClientContext {
     }
 
     /// The account that is named; `None`: none is. Identifiers that disagree are refused (4),
-    /// because a guess could change another account's data.
+    /// because a guess could change the data of another account.
     pub fn account(&self) -> Result<Option<AccountId>, Refusal> {
         match self.named.as_slice() {
             [] => Ok(None),
@@ -81,7 +81,7 @@ pub fn no_access(account: &AccountId) -> Refusal {
     })
 }
 
-/// The account of an object by its own `Client`, whatever the elements around it say.
+/// The account of an object according to its own `Client`, whatever the elements around it say.
 pub fn client_of(object: &Element) -> ClientContext {
     object
         .children
@@ -90,7 +90,7 @@ pub fn client_of(object: &Element) -> ClientContext {
         .fold(ClientContext::default(), ClientContext::and)
 }
 
-/// All that a request names accounts by, each once: in its Options, its objects, and objects in
+/// All identifiers of accounts in a request, each once: in its Options, its objects, and objects in
 /// these.
 pub fn clients_in(body: &Element) -> Vec<ClientContext> {
     let mut found = Vec::new();
@@ -119,7 +119,7 @@ fn one_of(names: &[&'static str], name: &str) -> Option<&'static str> {
     names.iter().find(|known| **known == name).copied()
 }
 
-/// `07001` is 7001; what is not a number names no account, and is refused as unknown.
+/// `07001` is 7001. A text that is not a number names no account, and is refused as unknown.
 fn number_as_written(text: &str) -> String {
     text.parse::<i64>()
         .map_or_else(|_| text.to_owned(), |number| number.to_string())

@@ -1,10 +1,10 @@
-//! The answer to Describe: the properties of object types, out of the model.
+//! The answer to Describe: the properties of object types, from the model.
 
 use crate::model;
 use crate::write::Writer;
 
-/// The payload that describes object types: every property with its type. A type that is not
-/// known is answered by its name alone.
+/// The payload that describes object types: every property with its type. An unknown type is
+/// answered with its name only.
 pub fn write_definitions(object_types: &[String], request_id: &str) -> String {
     let mut writer = Writer::with_capacity(4096);
     writer.open_root("DefinitionResponseMsg", None, false);
@@ -35,7 +35,7 @@ fn write_property(writer: &mut Writer, name: &str, type_name: &str) {
     writer.close("Properties");
 }
 
-/// What the original calls the schema's types.
+/// Marketing Cloud's names for the schema's types.
 fn data_type(type_name: &str) -> &str {
     match type_name {
         "string" => "String",

@@ -1,9 +1,9 @@
-//! The payload of an envelope as a tree: the form in which a caller's objects are read, kept and
+//! The payload of an envelope as a tree: the form in which a caller's objects are read, stored and
 //! returned.
 //!
-//! Only what has a meaning in the protocol is in it: local names, `xsi:type`, `xsi:nil`, text and
-//! order. Prefixes, comments and white space between elements are not, so that two spellings of the
-//! same call are equal.
+//! It has only what has a meaning in the protocol: local names, `xsi:type`, `xsi:nil`, text and
+//! order. It has no prefixes, comments or white space between elements, so that two spellings of
+//! the same call are equal.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ pub struct Element {
     /// `xsi:nil="true"`.
     #[serde(rename = "z", default, skip_serializing_if = "std::ops::Not::not")]
     pub nil: bool,
-    /// Text of an element without children, exactly as it stands after unescaping; else empty.
+    /// Text of an element without children, exactly as it is after unescaping; otherwise empty.
     #[serde(rename = "v", default, skip_serializing_if = "String::is_empty")]
     pub text: String,
     #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
@@ -27,7 +27,7 @@ pub struct Element {
 }
 
 impl Element {
-    /// An element that holds others.
+    /// An element with children.
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -35,7 +35,7 @@ impl Element {
         }
     }
 
-    /// An element that holds text.
+    /// An element with text.
     pub fn of(name: &str, text: impl Into<String>) -> Self {
         Self {
             name: name.to_owned(),

@@ -13,32 +13,32 @@ use crate::security::{self, Credentials};
 use crate::version::SoapVersion;
 use crate::xml::{self, ENVELOPE_BYTES_MAX, Encoding, Event, Name, Reader};
 
-/// Larger envelopes are read only up to their sender's credentials, and the rest only if these are
-/// right: 400,000 elements of a stranger would take half a second of processor time. Smaller
+/// Larger envelopes are first read only up to their credentials, and completely only if these are
+/// valid: 400,000 elements of a stranger would take half a second of processor time. Smaller
 /// envelopes, which are most, are read once.
 const WHOLE_AT_ONCE_BYTES_MAX: usize = 64 << 10;
 
-/// A request as it came, taken apart.
+/// A parsed request.
 #[derive(Clone, Debug)]
 pub struct Envelope {
     pub version: SoapVersion,
     pub credentials: Option<Credentials>,
-    /// `wsa:MessageID`; comes back as `wsa:RelatesTo`.
+    /// `wsa:MessageID`; returned as `wsa:RelatesTo`.
     pub message_id: Option<String>,
     /// `wsa:Action`, or else the `action` parameter of a SOAP 1.2 Content-Type.
     pub action: Option<String>,
-    /// The one child of Body.
+    /// The only child of Body.
     pub body: Element,
-    /// Attributes within it that nothing reads.
+    /// Attributes inside it that nothing reads.
     pub unread_attributes: Vec<UnreadAttribute>,
 }
 
-/// An envelope that has been read up to its sender's credentials.
+/// An envelope that was read up to its credentials.
 #[derive(Debug)]
 pub struct Opened<'a> {
     pub version: SoapVersion,
     pub credentials: Option<Credentials>,
-    /// `wsa:MessageID`; comes back as `wsa:RelatesTo`.
+    /// `wsa:MessageID`; returned as `wsa:RelatesTo`.
     pub message_id: Option<String>,
     rest: Rest<'a>,
 }
@@ -49,7 +49,7 @@ enum Rest<'a> {
     Unread(RequestBytes<'a>),
 }
 
-/// What came, and what HTTP says of it.
+/// The bytes of the request, and its Content-Type.
 #[derive(Clone, Copy, Debug)]
 struct RequestBytes<'a> {
     bytes: &'a [u8],
@@ -57,7 +57,7 @@ struct RequestBytes<'a> {
 }
 
 impl Opened<'_> {
-    /// The whole envelope, read as strictly as without opening it first.
+    /// Reads the whole envelope, as strictly as in one step.
     pub fn read(self) -> Result<Envelope, Fault> {
         match self.rest {
             Rest::Read(envelope) => Ok(*envelope),
@@ -66,8 +66,8 @@ impl Opened<'_> {
     }
 }
 
-/// Reads of an envelope who sends it. What is wrong with it up to there is found here, and the rest
-/// by [`Opened::read`]. `content_type` is the HTTP header; without one it is taken for XML.
+/// Reads an envelope up to its credentials. Errors up to there are found here, all others by
+/// [`Opened::read`]. `content_type` is the HTTP header; without one, XML is assumed.
 pub fn open_envelope<'a>(
     bytes: &'a [u8],
     content_type: Option<&'a str>,
@@ -75,7 +75,7 @@ pub fn open_envelope<'a>(
     open_above(WHOLE_AT_ONCE_BYTES_MAX, bytes, content_type)
 }
 
-/// The same, where envelopes of up to so many bytes are read whole at once.
+/// The same, with the size up to which envelopes are read completely at once.
 fn open_above<'a>(
     whole_at_once_bytes_max: usize,
     bytes: &'a [u8],
@@ -105,7 +105,7 @@ fn open_above<'a>(
     })
 }
 
-/// The bytes of a request as text, and what its Content-Type says.
+/// The bytes of a request as text, and its Content-Type.
 struct DecodedRequest<'a> {
     text: Cow<'a, str>,
     encoding: Encoding,
@@ -140,10 +140,10 @@ impl<'a> DecodedRequest<'a> {
     }
 }
 
-/// Reads an envelope. `content_type` is the HTTP header; without one it is taken for XML.
+/// Reads an envelope. `content_type` is the HTTP header; without one, XML is assumed.
 ///
-/// Everything that cannot be read in exactly one way is refused with a Client fault: malformed
-/// XML, a DOCTYPE, two Headers, Bodies or payloads. Envelopes beyond [`ENVELOPE_BYTES_MAX`] too.
+/// Everything that could be read in more than one way is refused with a Client fault: malformed
+/// XML, a DOCTYPE, two Headers, Bodies or payloads. So are envelopes above [`ENVELOPE_BYTES_MAX`].
 pub fn read_envelope(bytes: &[u8], content_type: Option<&str>) -> Result<Envelope, Fault> {
     let document = DecodedRequest::of(bytes, content_type)?;
     let mut reader = document.reader()?;
@@ -231,7 +231,7 @@ fn read_parts<'a>(
     })
 }
 
-/// The Header alone. A Body before it is skipped as well-formed XML, and nothing of it is kept.
+/// Only the Header. A Body before it is skipped as well-formed XML, and nothing of it is kept.
 fn read_header_alone<'a>(
     reader: &mut Reader<'a>,
     version: SoapVersion,
@@ -264,7 +264,7 @@ fn is(name: Name<'_>, version: SoapVersion, local: &str) -> bool {
     name.space == version.space() && name.local == local
 }
 
-/// The one child of Body, which has just begun.
+/// The only child of Body, which has just begun.
 fn read_body(reader: &mut Reader<'_>) -> Result<Payload, Fault> {
     let mut body = None;
     loop {
@@ -295,7 +295,7 @@ mod tests {
     use super::*;
     use crate::namespaces;
 
-    /// Every document of the corpora, with the result of reading it in either way.
+    /// Every document of the corpora, with the result of reading it in both ways.
     fn each_document(mut check: impl FnMut(&Path, &[u8])) {
         let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests");
         let mut documents = 0;
@@ -339,7 +339,7 @@ mod tests {
     fn whoever_is_known_gets_the_same_answer_by_either_way() {
         each_document(|path, bytes| {
             assert!(agree(bytes), "{}", path.display());
-            // Cut short anywhere, it is refused for the same reason.
+            // Cut at any place, it is refused for the same reason.
             for length in (0..bytes.len()).step_by(1 + bytes.len() / 97) {
                 assert!(agree(&bytes[..length]), "{length} of {}", path.display());
             }
@@ -369,8 +369,8 @@ mod tests {
         }
     }
 
-    /// What is behind the header is not read until its sender is known, and then as strictly as
-    /// ever.
+    /// What follows the header is not read before its sender is known, and then as strictly as
+    /// always.
     #[test]
     fn what_is_wrong_behind_the_header_is_found_for_those_who_are_known() {
         let filler = " ".repeat(WHOLE_AT_ONCE_BYTES_MAX);

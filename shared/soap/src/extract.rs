@@ -1,17 +1,17 @@
-//! Extract and Execute: requests that name a thing to be done and its parameters.
+//! Extract and Execute: requests that name an action and its parameters.
 
 use crate::client::ClientContext;
 use crate::element::Element;
 use crate::fault::Fault;
 use crate::fields;
 
-/// The extracts asked for in one request.
+/// The extracts of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtractRequest {
     pub extracts: Vec<Extract>,
 }
 
-/// One extract: `ID` tells which kind, the parameters of what.
+/// One extract: `ID` is its kind; the parameters say what it contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extract {
     pub id: String,
@@ -20,17 +20,17 @@ pub struct Extract {
     pub name: Option<String>,
     /// Name and value, in order.
     pub parameters: Vec<(String, String)>,
-    /// As it came, for the result.
+    /// As it was sent, for the result.
     pub request: Element,
 }
 
-/// The procedures asked for in one request.
+/// The procedures of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecuteRequest {
     pub requests: Vec<Execute>,
 }
 
-/// One procedure: `LogUnsubEvent`, say.
+/// One procedure, for example `LogUnsubEvent`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Execute {
     pub name: String,

@@ -1,22 +1,21 @@
-//! Faults: the answer to a request that is not a call at all, or to a call that its sender may not
-//! make.
+//! Faults: the answer to a request that is not a call, or to a call that its sender may not make.
 //!
-//! A fault goes out with HTTP status 500. What is wrong with a call that could be read is a
-//! [`calls::Refusal`] and goes out as an ordinary answer.
+//! A fault is sent with HTTP status 500. An error in a call that could be read is a
+//! [`calls::Refusal`] and is sent as an ordinary answer.
 
 use thiserror::Error;
 
-/// Longest piece of the caller's own text that a fault gives back.
+/// Longest piece of the caller's own text that a fault repeats.
 const ECHO_CHARS_MAX: usize = 100;
 
-/// Whose error it is; decides the faultcode.
+/// Whose error it is; it determines the faultcode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultCode {
-    /// The caller sent what cannot be read (`soap:Client`, in SOAP 1.2 `soap:Sender`).
+    /// The request cannot be read (`soap:Client`, in SOAP 1.2 `soap:Sender`).
     Client,
-    /// We cannot carry it out now (`soap:Server`, in SOAP 1.2 `soap:Receiver`).
+    /// The server cannot carry it out now (`soap:Server`, in SOAP 1.2 `soap:Receiver`).
     Server,
-    /// The caller is not known, or no longer (`wsse:Security`).
+    /// The caller is not identified, or its token has expired (`wsse:Security`).
     Security,
     /// A header that must be understood is not.
     MustUnderstand,
@@ -24,22 +23,22 @@ pub enum FaultCode {
     VersionMismatch,
 }
 
-/// A SOAP fault before it is written down.
+/// A SOAP fault, before it is written as XML.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{text}")]
 pub struct Fault {
     pub code: FaultCode,
-    /// The faultstring. Never holds a password, a token or more than a line of the caller's text.
+    /// The faultstring. It never has a password, a token, or more than a line of the caller's text.
     pub text: String,
-    /// The protocol's own code and message, written as `detail/apifault`: of Server faults, and of
-    /// a login that failed.
+    /// The protocol's own code and message, written as `detail/apifault`: for Server faults, and
+    /// for a failed login.
     pub api: Option<(u32, String)>,
-    /// Seconds after which the same request may be sent again; goes out as an HTTP header.
+    /// Seconds after which the same request may be sent again; sent as an HTTP header.
     pub retry_after: Option<i64>,
 }
 
 impl Fault {
-    /// The caller's mistake.
+    /// An error of the caller.
     pub fn client(text: impl Into<String>) -> Self {
         Self {
             code: FaultCode::Client,
@@ -49,7 +48,7 @@ impl Fault {
         }
     }
 
-    /// A failure on this side, with the protocol's code: 1 out of reach, 9 in maintenance, 17 too
+    /// An error of the server, with the protocol's code: 1 not available, 9 in maintenance, 17 too
     /// many calls.
     pub fn server(api_code: u32, text: impl Into<String>) -> Self {
         let text = text.into();
@@ -69,7 +68,7 @@ impl Fault {
         }
     }
 
-    /// With code and words of the detail.
+    /// With code and message of the detail.
     #[must_use]
     pub fn because(mut self, api_code: u32, why: &str) -> Self {
         self.api = Some((api_code, why.to_owned()));
@@ -87,7 +86,8 @@ impl Fault {
     }
 }
 
-/// The caller's text as a fault may repeat it: one line, no control characters, bounded.
+/// The caller's text in a form that a fault may repeat: one line, no control characters, limited
+/// length.
 pub fn echo(text: &str) -> String {
     let mut shown: String = text
         .chars()

@@ -1,4 +1,4 @@
-//! Reads typed values out of the payload's tree. What cannot be read is the caller's error: a
+//! Reads typed values from the payload's tree. A value that cannot be read is the caller's error: a
 //! Client fault that names the element and its value.
 
 use jiff::Timestamp;
@@ -9,8 +9,8 @@ use crate::header::only;
 use crate::time;
 use crate::xml;
 
-/// The one child of that name, unless it is nil. Two are refused, because which of them counts
-/// would be a guess.
+/// The only child of that name, unless it is nil. Two are refused, because choosing one would be a
+/// guess.
 pub(crate) fn single<'a>(parent: &'a Element, name: &str) -> Result<Option<&'a Element>, Fault> {
     let found = only(
         parent.children.iter().filter(|child| child.name == name),
@@ -19,12 +19,12 @@ pub(crate) fn single<'a>(parent: &'a Element, name: &str) -> Result<Option<&'a E
     Ok(found.filter(|child| !child.nil))
 }
 
-/// Text exactly as it stands, blanks included.
+/// The text exactly as it is, including blanks.
 pub(crate) fn text<'a>(parent: &'a Element, name: &str) -> Result<Option<&'a str>, Fault> {
     single(parent, name)?.map(text_of).transpose()
 }
 
-/// The text of an element that may hold nothing else.
+/// The text of an element that may contain nothing else.
 pub(crate) fn text_of(element: &Element) -> Result<&str, Fault> {
     if element.children.is_empty() {
         return Ok(&element.text);
@@ -35,7 +35,7 @@ pub(crate) fn text_of(element: &Element) -> Result<&str, Fault> {
     )))
 }
 
-/// Text without the blanks around it.
+/// The text without surrounding blanks.
 pub(crate) fn trimmed<'a>(parent: &'a Element, name: &str) -> Result<Option<&'a str>, Fault> {
     Ok(text(parent, name)?.map(xml::trimmed))
 }
@@ -73,7 +73,7 @@ pub(crate) fn date_time(parent: &Element, name: &str) -> Result<Option<Timestamp
     )
 }
 
-/// A value of an enumeration; `choices` are the names as the schema spells them.
+/// A value of an enumeration; `choices` are the names as in the schema.
 pub(crate) fn choice<T: Copy>(
     parent: &Element,
     name: &str,
@@ -105,7 +105,7 @@ fn parsed<T>(
     Ok(Some(value))
 }
 
-/// The fault for a value that is not what it must be.
+/// The fault for a value of the wrong type.
 pub(crate) fn unreadable(name: &str, text: &str, expected: &str) -> Fault {
     Fault::client(format!(
         "Element '{}' is '{}', expected {expected}",

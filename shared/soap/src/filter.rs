@@ -10,7 +10,8 @@ use crate::fault::Fault;
 use crate::fields::{self, unreadable};
 use crate::time;
 
-/// How a simple filter compares. The last ones are for data filters, but mean what they say here.
+/// The operator of a simple filter. The last ones are for data filters, but have the same meaning
+/// here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operator {
     Equals,
@@ -72,11 +73,11 @@ enum Logic {
 
 const LOGIC: [(&str, Logic); 2] = [("OR", Logic::Or), ("AND", Logic::And)];
 
-/// Which objects are asked for.
+/// Which objects are selected.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Filter {
     Simple {
-        /// Path with dots.
+        /// A path with dots.
         property: String,
         operator: Operator,
         values: Vec<String>,
@@ -86,7 +87,7 @@ pub enum Filter {
     Or(Vec<Filter>),
 }
 
-/// Reads a FilterPart by its type; an untyped one by what it holds.
+/// Reads a FilterPart by its type, or without a type by its content.
 pub(crate) fn read(part: &Element) -> Result<Filter, Fault> {
     match part.type_name.as_deref() {
         Some("SimpleFilterPart") => read_simple(part),
@@ -147,8 +148,8 @@ fn read_complex(part: &Element) -> Result<Filter, Fault> {
 }
 
 impl Filter {
-    /// Whether the object is one of those asked for. Text is compared without regard to case,
-    /// times as times, and by size numbers as numbers; what an object does not have is only
+    /// Whether an object is selected. Text is compared without regard to case, times as times, and
+    /// for the order numbers as numbers. A property that the object does not have only matches
     /// `isNull`.
     pub fn admits(&self, object: &Element) -> bool {
         match self {
@@ -166,7 +167,7 @@ impl Filter {
         }
     }
 
-    /// The same without the blanks around the values of these properties.
+    /// The same filter without surrounding blanks in the values of these properties.
     #[must_use]
     pub fn trimming(self, properties: &[&str]) -> Self {
         let trimming = |parts: Vec<Self>| {
@@ -191,7 +192,7 @@ impl Filter {
         }
     }
 
-    /// The properties that it looks at, each path as often as it is named.
+    /// The properties that it compares, each path as often as it occurs.
     pub fn properties(&self) -> Vec<&str> {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().flat_map(Self::properties).collect(),
@@ -199,8 +200,8 @@ impl Filter {
         }
     }
 
-    /// The values that every admitted object has in that property: what an `equals` or `IN` asks
-    /// for, alone or joined by AND with whatever else.
+    /// The values, one of which every selected object has in that property: those of an `equals` or
+    /// `IN`, alone or joined by AND with other conditions.
     pub fn equals(&self, property: &str) -> Option<&[String]> {
         match self {
             Self::And(parts) => parts.iter().find_map(|part| part.equals(property)),
@@ -222,7 +223,7 @@ impl Filter {
     }
 }
 
-/// The value of a property; a column where the object is a row of a data extension.
+/// The value of a property; for a row of a data extension, of a column.
 fn property_of<'a>(object: &'a Element, path: &str) -> Option<&'a str> {
     if let Some(found) = object.at(path) {
         return Some(found)
@@ -295,8 +296,7 @@ fn compare(
     }
 }
 
-/// Whether the value found is the one asked for. Numbers are text here: the keys `007` and `7`
-/// are two.
+/// Whether two values are equal. Numbers are text here: the keys `007` and `7` are different.
 fn is_same(found: &str, value: Option<&String>, date: Option<&Timestamp>) -> Option<bool> {
     if let Some(ordering) = in_time(found, value, date) {
         return Some(ordering == Equal);
@@ -304,7 +304,7 @@ fn is_same(found: &str, value: Option<&String>, date: Option<&Timestamp>) -> Opt
     value.map(|value| found.to_lowercase() == value.to_lowercase())
 }
 
-/// How the value found stands to the one asked for.
+/// How two values compare.
 fn ordering(found: &str, value: Option<&String>, date: Option<&Timestamp>) -> Option<Ordering> {
     if let Some(ordering) = in_time(found, value, date) {
         return Some(ordering);
@@ -333,7 +333,7 @@ fn number(text: &str) -> Option<f64> {
     is_plain.then(|| text.parse().ok()).flatten()
 }
 
-/// Compares month and day alone.
+/// Compares month and day only.
 fn anniversary(found: &str, instant: Timestamp) -> Option<Ordering> {
     let day = |at: Timestamp| {
         let date = Offset::UTC.to_datetime(at).date();

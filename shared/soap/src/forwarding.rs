@@ -1,8 +1,8 @@
-//! Calls as they are sent on to another endpoint of the protocol, and what it answers.
+//! Calls as they are sent to another endpoint of the protocol, and its answers.
 //!
-//! Sent strictly: SOAP 1.1, one namespace, the canonical spelling of the objects. Read liberally:
-//! names count, prefixes and foreign namespaces do not; but what is no envelope, or answers something
-//! else, is no answer.
+//! Requests are strict: SOAP 1.1, one namespace, the canonical spelling of the objects. Answers are
+//! read liberally: local names matter, prefixes and namespaces do not. But a text that is not an
+//! envelope, or that answers something else, is not accepted as an answer.
 
 use calls::{Method, OverallStatus};
 
@@ -14,7 +14,7 @@ use crate::results::response_name;
 use crate::write::Writer;
 use crate::xml::{Expanded, Piece, walk};
 
-/// Options that are carried out here, and mean nothing to a synchronous call.
+/// Options that are carried out here and have no meaning for a synchronous call.
 const CARRIED_OUT_HERE: [&str; 9] = [
     "RequestType",
     "ConversationID",
@@ -27,10 +27,10 @@ const CARRIED_OUT_HERE: [&str; 9] = [
     "Priority",
 ];
 
-/// Longest text of a backend that is kept as a status message.
+/// Longest text of a backend that is stored as a status message.
 const MESSAGE_CHARS_MAX: usize = 500;
 
-/// As whom a call is sent on.
+/// The login of the request.
 #[derive(Clone, Copy)]
 pub enum Identity<'a> {
     Password {
@@ -40,7 +40,7 @@ pub enum Identity<'a> {
     Token(&'a str),
 }
 
-/// The whole request around a payload.
+/// The whole request with a payload.
 pub fn write_forwarded(identity: Identity<'_>, payload: &str) -> String {
     let mut writer = Writer::with_capacity(payload.len() + 1024);
     writer.raw("<?xml version=\"1.0\" encoding=\"utf-8\"?><soap:Envelope");
@@ -69,7 +69,8 @@ pub fn write_forwarded(identity: Identity<'_>, payload: &str) -> String {
     writer.finish()
 }
 
-/// The payload of a call without the options that are carried out here. All else stays as it came.
+/// The payload of a call without the options that are carried out here. Everything else is
+/// unchanged.
 #[must_use]
 pub fn without_own_options(mut body: Element) -> Element {
     let options = body.children.iter_mut().filter(|it| it.name == "Options");
@@ -127,7 +128,7 @@ pub fn objects_in(body: &Element, method: Method) -> impl Iterator<Item = &Eleme
     within.into_iter().flat_map(move |within| within.all(name))
 }
 
-/// What another endpoint says.
+/// The answer of another endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub enum BackendAnswer {
     Payload(Element),
@@ -144,7 +145,7 @@ pub struct BackendFault {
     pub api_code: Option<u32>,
 }
 
-/// Reads an answer; what is none is refused.
+/// Reads an answer; a text that is not one is refused.
 pub fn read_backend_answer(bytes: &[u8]) -> Result<BackendAnswer, Fault> {
     let root = tree(bytes)?;
     let no_answer = || Fault::client("the answer holds no SOAP Body");
@@ -218,7 +219,7 @@ impl Node {
     }
 }
 
-/// Made while it is read: an answer of six megabytes is not held in pieces beside it.
+/// Written while it is read, so that an answer of six megabytes is not held twice.
 fn tree(bytes: &[u8]) -> Result<Option<Node>, Fault> {
     let mut open: Vec<Node> = Vec::new();
     let mut root = None;
@@ -254,7 +255,7 @@ fn fault_in(fault: &Node) -> BackendFault {
             text: shortened(text_of(fault.child("faultstring"))),
             api_code,
         },
-        // SOAP 1.2: the innermost code says most.
+        // SOAP 1.2: the innermost code is the most specific one.
         None => {
             let code = fault.child("Code");
             let inner = code.and_then(|code| code.child("Subcode")).or(code);
@@ -282,15 +283,15 @@ fn shortened(text: &str) -> String {
     text.chars().take(MESSAGE_CHARS_MAX).collect()
 }
 
-/// What came of a call, or of a piece of one.
+/// The outcome of a call, or of a piece of one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallAnswer {
     pub overall_status: OverallStatus,
     pub results: Vec<ObjectResult>,
 }
 
-/// Reads the results of a call. `None`: it is the answer to something else, or says less than an
-/// answer must. `objects`: how many were sent, from `first` on.
+/// Reads the results of a call. `None`: it is the answer to another request, or incomplete.
+/// `objects`: how many were sent, from `first` on.
 pub fn read_results(
     method: Method,
     payload: &Element,
@@ -312,7 +313,7 @@ pub fn read_results(
         .collect();
     let failed = results.iter().filter(|result| !result.ok).count();
     let overall_status = match said {
-        // Every object has a result, or it is not known what became of the others.
+        // Every object must have a result, otherwise the fate of the others is unknown.
         "OK" if results.len() != objects => return None,
         "OK" => OverallStatus::of(results.len(), failed),
         "Has Errors" => OverallStatus::HasErrors,
@@ -327,7 +328,7 @@ pub fn read_results(
 fn read_result(received: &Element, at: usize, first: usize) -> ObjectResult {
     let object = received.child("Object");
     let mut received = received.clone();
-    // Of a piece: counted from its own first object.
+    // In a piece, they are counted from its own first object.
     for child in &mut received.children {
         if child.name == "OrdinalID" && child.text.parse() == Ok(at) {
             child.text = (first + at).to_string();

@@ -1,4 +1,5 @@
-//! Header entries: small trees with namespaces, read in full, since they may stand behind Body.
+//! Header entries: small trees with namespaces, read completely, since the Header may come after
+//! the Body.
 
 use std::borrow::Cow;
 
@@ -7,9 +8,9 @@ use crate::namespaces::Space;
 use crate::version::SoapVersion;
 use crate::xml::{self, Event, Name, Reader};
 
-/// Where a SOAP 1.1 header is for when it names no actor but "whoever is next".
+/// The actor of a SOAP 1.1 header that means the next receiver.
 const NEXT_ACTOR_11: &str = "http://schemas.xmlsoap.org/soap/actor/next";
-/// Longest WS-Addressing header that is read: it is repeated in the answer, and a fault must stay
+/// Longest WS-Addressing header that is read: it is repeated in the answer, and a fault must be
 /// small.
 const ADDRESSING_BYTES_MAX: usize = 1_000;
 /// Most elements in Header. It is read before its sender is known; clients send fewer than thirty.
@@ -26,7 +27,7 @@ pub(crate) struct HeaderEntry<'a> {
     pub(crate) local: &'a str,
     /// Whether its namespace is the default one, or none.
     is_unprefixed: bool,
-    /// All text directly in it, joined.
+    /// All text directly inside it, joined.
     text: Cow<'a, str>,
     /// Value of its attribute `Type`, for passwords.
     pub(crate) type_attribute: Option<String>,
@@ -85,12 +86,12 @@ impl<'a> HeaderEntry<'a> {
         self.space == space && self.local == local
     }
 
-    /// Its text without the blanks around it.
+    /// Its text without surrounding blanks.
     pub(crate) fn trimmed(&self) -> &str {
         xml::trimmed(&self.text)
     }
 
-    /// The one child of that name, whatever namespace it is in.
+    /// The only child of that name, in any namespace.
     pub(crate) fn single(&self, local: &str) -> Result<Option<&Self>, Fault> {
         only(
             self.children.iter().filter(|child| child.local == local),
@@ -98,14 +99,14 @@ impl<'a> HeaderEntry<'a> {
         )
     }
 
-    /// Whether it is an access token of that name. Token samples of the protocol's own documents
-    /// stand in Header without a prefix, in whatever default namespace the envelope declares.
+    /// Whether it is an access token of that name. In the protocol's own samples the token in
+    /// Header has no prefix, and so is in whatever default namespace the envelope declares.
     pub(crate) fn is_token(&self, local: &str) -> bool {
         let is_ours = matches!(self.space, Space::OAuth | Space::Api | Space::Unqualified);
         self.local == local && (is_ours || self.is_unprefixed)
     }
 
-    /// Whether its meaning is carried out here, so that its mustUnderstand is satisfied.
+    /// Whether this service acts on it, so that its mustUnderstand is satisfied.
     fn is_understood(&self) -> bool {
         if self.is_token("fueloauth") || self.is_token("oAuth") {
             return true;
@@ -125,8 +126,8 @@ impl<'a> HeaderEntry<'a> {
     }
 }
 
-/// The only entry of a kind. Two are refused, because which of them counts would be a guess, and
-/// another reader's guess could differ.
+/// The only entry of a kind. Two are refused, because choosing one would be a guess, and another
+/// reader could choose the other.
 pub(crate) fn only<T>(mut found: impl Iterator<Item = T>, name: &str) -> Result<Option<T>, Fault> {
     let first = found.next();
     if found.next().is_some() {
@@ -138,7 +139,7 @@ pub(crate) fn only<T>(mut found: impl Iterator<Item = T>, name: &str) -> Result<
     Ok(first)
 }
 
-/// What the envelope's Header holds.
+/// The content of the envelope's Header.
 #[derive(Debug, Default)]
 pub(crate) struct Header<'a> {
     pub(crate) entries: Vec<HeaderEntry<'a>>,
@@ -160,7 +161,7 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// Refuses an entry that has to be understood and is not.
+    /// Refuses an entry that must be understood but is unknown.
     pub(crate) fn check_understood(&self, version: SoapVersion) -> Result<(), Fault> {
         let stranger = self
             .entries
@@ -181,7 +182,7 @@ impl<'a> Header<'a> {
         })
     }
 
-    /// The trimmed text of a WS-Addressing header, if it is there and not empty.
+    /// The trimmed text of a WS-Addressing header, if it is present and not empty.
     pub(crate) fn addressing(&self, local: &str) -> Result<Option<&str>, Fault> {
         let found = self
             .entries

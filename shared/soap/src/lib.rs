@@ -1,13 +1,13 @@
-//! The protocol on the wire: envelopes in, envelopes out, and the WSDL that describes both.
+//! The protocol: reads and writes envelopes, and writes the WSDL.
 //!
-//! A request goes through it like this: [`open_envelope`] (strict XML as far as it takes to know
-//! who sends it), [`Opened::read`] or all of it with [`read_envelope`] (Header, one payload),
-//! [`canonical`] and [`digest`] (what is kept of the payload), [`take_operation`] (what is asked
-//! for), [`CallRequest::check`] and [`CallRequest::place`] (what can be refused at the door), then
+//! A request is processed like this: [`open_envelope`] (strict XML, up to the credentials),
+//! [`Opened::read`], or everything at once with [`read_envelope`] (Header, one payload),
+//! [`canonical`] and [`digest`] (what is stored of the payload), [`take_operation`] (the
+//! operation), [`CallRequest::check`] and [`CallRequest::place`] (checks before acceptance), then
 //! one of the `write_` functions for the payload of the answer and [`envelope`] around it, or
 //! [`write_fault`].
 //!
-//! **Architecture Invariant:** nothing in here awaits or reads a clock, an environment or a random
+//! **Architecture Invariant:** nothing here awaits or reads a clock, an environment or a random
 //! number. Time and ids come as arguments.
 
 mod answer;

@@ -33,11 +33,11 @@ pub struct RequestResult {
     pub ok: bool,
     pub status_message: String,
     pub error_code: Option<u32>,
-    /// RequestID of its own, of an Extract.
+    /// The RequestID of an Extract's own call.
     pub request_id: Option<String>,
-    /// The ID of the Task, of a Schedule.
+    /// The ID of the Task of a Schedule.
     pub task_id: Option<String>,
-    /// What was asked for, to be given back: an Extract's request, a configured object.
+    /// The request, to be returned: of an Extract, or a configured object.
     pub object: Option<Element>,
 }
 
@@ -53,9 +53,9 @@ pub fn write_queried(overall_status: &str, request_id: &str, results: &str) -> S
 }
 
 /// Objects as the results of a Retrieve or Query: a part of such a payload, whose size is known
-/// before it goes in.
+/// before it is added.
 pub fn write_selected(objects: &[Element]) -> String {
-    /// What a small object takes, to save most of the growing.
+    /// The size of a small object, to avoid most reallocations.
     const OBJECT_BYTES: usize = 256;
     let mut writer = Writer::with_capacity(objects.len() * OBJECT_BYTES);
     for object in objects {
@@ -74,7 +74,7 @@ fn write_objects(root: &str, overall_status: &str, request_id: &str, results: &s
     writer.finish()
 }
 
-/// The payload that says whether the service is up.
+/// The payload with the status of the service.
 pub fn write_system_status(status: SystemStatus, request_id: &str) -> String {
     let mut writer = Writer::new();
     writer.open_root("SystemStatusResponseMsg", None, false);
@@ -100,7 +100,7 @@ pub struct Version<'a> {
     pub notes: &'a str,
 }
 
-/// The payload that names the service's version, and those before it if asked for.
+/// The payload with the version of the service, and earlier ones if they are requested.
 pub fn write_version_info(
     version: &Version<'_>,
     history: &[Version<'_>],
@@ -146,8 +146,8 @@ pub fn write_extracted(results: &[RequestResult], request_id: &str) -> String {
     writer.finish()
 }
 
-/// A request for an extract with the children that its type declares, in its order, and with those
-/// that it requires: what is given back is valid even where what came was not.
+/// A request for an extract with the children of its type, in their order, including those that are
+/// required: the answer is valid even if the request was not.
 fn as_declared(request: &Element) -> Element {
     const CHILDREN: [&str; 6] = [
         "Client",
@@ -204,7 +204,7 @@ pub fn write_configured(results: &[RequestResult], request_id: &str) -> String {
     )
 }
 
-/// `result_type`: what the schema says is in each result.
+/// `result_type`: the schema's type of each result.
 fn write_listed(
     root: &str,
     result_type: &str,

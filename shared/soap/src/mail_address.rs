@@ -1,4 +1,5 @@
-//! Mail addresses as the mail service can carry them: seven-bit, one address, nothing around it.
+//! Mail addresses in the form that the mail service accepts: seven-bit, one address, nothing around
+//! it.
 
 use thiserror::Error;
 
@@ -11,17 +12,17 @@ const MAIL_LOCAL_BYTES_MAX: usize = 64;
 
 /// `local@domain.tld`, in ASCII: an international domain is written in punycode.
 ///
-/// Stricter than what mail allows (no quoted local part, no comments, no address literals): the
-/// rest is never meant and often an attack.
+/// Stricter than the standards (no quoted local part, no comments, no address literals): such
+/// addresses are never meant and often an attack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailAddress(String);
 
-/// Why a text is no address that mail can be sent to.
+/// Why a text is not a valid mail address.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum MailAddressError {
     #[error("'{0}' is not a mail address")]
     Malformed(String),
-    /// Only servers that speak SMTPUTF8 take these, and the mail service does not.
+    /// Only servers with SMTPUTF8 accept these, and the mail service does not.
     #[error(
         "mail cannot be sent to '{0}': of an address only the part behind the @ may be outside ASCII"
     )]
@@ -47,7 +48,8 @@ impl MailAddress {
                 .map_err(|_| MailAddressError::Domain(echo(text)))?;
             format!("{local}@{domain}")
         };
-        // Once more, since punycode is longer, and a full stop of another script becomes one.
+        // Checked again, since punycode is longer, and full stops of other scripts become ASCII
+        // ones.
         let is_fit = address.len() <= MAIL_ADDRESS_BYTES_MAX
             && address
                 .rsplit_once('@')
@@ -70,8 +72,8 @@ impl From<MailAddress> for String {
     }
 }
 
-/// An address with the name of whoever it belongs to, as people write both into one field:
-/// `Ann Smith <ann@example.com>`, `"Smith, Ann" <ann@example.com>` or the address alone.
+/// An address with a name, as people write both into one field: `Ann Smith <ann@example.com>`,
+/// `"Smith, Ann" <ann@example.com>` or the address alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mailbox {
     pub name: Option<String>,
@@ -137,7 +139,7 @@ fn is_domain(domain: &str) -> bool {
     let is_letter = |c: char| match c {
         '-' => true,
         _ if c.is_ascii() => c.is_ascii_alphanumeric(),
-        // Combining marks belong to letters of many scripts; IDNA refuses what is no name at all.
+        // Combining marks are parts of letters in many scripts; IDNA refuses invalid names.
         _ => !c.is_whitespace() && !c.is_control(),
     };
     let is_label = |label: &str| {

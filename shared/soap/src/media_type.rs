@@ -1,10 +1,10 @@
-//! The Content-Type of a request: which are taken, and what they say beside the type.
+//! The Content-Type of a request: which ones are accepted, and their parameters.
 
 use crate::fault::{Fault, echo};
 
 pub(crate) const SOAP_12_TYPE: &str = "application/soap+xml";
 
-/// A Content-Type taken apart: `text/xml; charset="utf-8"`.
+/// A parsed Content-Type: `text/xml; charset="utf-8"`.
 pub(crate) struct MediaType {
     /// In lower case.
     pub(crate) essence: String,

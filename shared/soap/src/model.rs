@@ -1,7 +1,7 @@
 //! The types of the protocol: which elements each has, in which order, and its base type.
 //!
-//! Written once, in `model/*.txt`, and used twice: for the WSDL, and for every object in an answer,
-//! because strict clients refuse an element out of its place.
+//! The model is written once, in `model/*.txt`, and used for the WSDL and for every object in an
+//! answer, since strict clients refuse an element in the wrong place.
 
 mod notation;
 mod texts;
@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 use texts::TEXTS;
 
-/// What every object is derived from.
+/// The base type of all objects.
 pub(crate) const OBJECT: &str = "APIObject";
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| Model::parse(&TEXTS));
@@ -27,7 +27,7 @@ pub(crate) struct Model {
     pub(crate) definitions: Vec<Definition>,
     by_name: HashMap<&'static str, Complex>,
     simple: HashMap<&'static str, SimpleType>,
-    /// Types that others are derived from.
+    /// The types from which others are derived.
     extended: HashSet<&'static str>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) enum Definition {
     Element { name: &'static str },
 }
 
-/// A type of values that are not the schema's own.
+/// A simple type that is not one of the schema's own.
 pub(crate) enum SimpleType {
     /// One of these.
     Values(Vec<&'static str>),
@@ -65,7 +65,7 @@ pub(crate) enum SimpleType {
 /// One element inside a type.
 #[derive(Clone, Debug)]
 pub(crate) struct FieldDefinition {
-    /// Empty for a choice, and for whatever there may be.
+    /// Empty for a choice, and for any content.
     pub(crate) name: &'static str,
     pub(crate) content: Content,
     pub(crate) is_optional: bool,
@@ -82,17 +82,17 @@ pub(crate) enum Content {
     Any,
 }
 
-/// A type with the fields of its bases before its own, ready for looking up.
+/// A type with the fields of its bases before its own, for lookups.
 pub(crate) struct Complex {
     parts: Vec<Part>,
     positions: HashMap<&'static str, usize>,
     /// Its own name and those that it is derived from.
     kin: Vec<&'static str>,
-    /// Fields of which there must be exactly one.
+    /// Fields that must occur exactly once.
     choices: Vec<Range<usize>>,
-    /// Any content may be right.
+    /// Any content is allowed.
     is_open: bool,
-    /// Of an abstract type, the first that may stand for it.
+    /// For an abstract type, the first type that can take its place.
     concrete: Option<&'static str>,
 }
 
@@ -105,7 +105,7 @@ struct Part {
     is_nillable: bool,
 }
 
-/// What an element's content is looked up in.
+/// The type in which the content of an element is looked up.
 enum ModelFieldType {
     Named(&'static str),
     Anonymous(Complex),
@@ -146,12 +146,12 @@ impl Complex {
         }
     }
 
-    /// Where a child of that name stands among its siblings.
+    /// The position of a child of that name among its siblings.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
         self.positions.get(name).copied()
     }
 
-    /// The type of the child at a position, if it is more than text.
+    /// The type of the child at a position, if it has elements.
     pub(crate) fn child(&self, position: usize) -> Option<&Self> {
         match &self.parts.get(position)?.of {
             ModelFieldType::Named(name) => model().complex(name),
@@ -167,8 +167,8 @@ impl Complex {
         }
     }
 
-    /// The type of what stands at a position, if it is more than text: the one that the element itself
-    /// names, where that may stand there.
+    /// The type of the element at a position, if it has elements: the one that the element itself
+    /// names, if that is allowed there.
     pub(crate) fn content(&self, position: usize, own: Option<&str>) -> Option<&Self> {
         let declared = self.child_type(position);
         let is_in_place = |own: &&Self| declared.is_some_and(|declared| own.is_a(declared));
@@ -186,7 +186,7 @@ impl Complex {
         self.parts.iter().map(named).collect()
     }
 
-    /// Positions and names of the fields that no such type is without.
+    /// Positions and names of the required fields.
     pub(crate) fn required(&self) -> impl Iterator<Item = (usize, &'static str)> {
         let parts = self.parts.iter().enumerate();
         parts
@@ -222,7 +222,7 @@ impl Complex {
         self.is_open
     }
 
-    /// Positions of which no such type is without one, and has no two.
+    /// Positions of fields that must occur exactly once.
     pub(crate) fn choices(&self) -> &[Range<usize>] {
         &self.choices
     }
@@ -232,7 +232,7 @@ impl Complex {
         self.parts.get(position).map_or("", |part| part.name)
     }
 
-    /// The type that is written in its place, since no element may be of an abstract type.
+    /// The type that is written in its place, since no element may have an abstract type.
     pub(crate) fn concrete(&self) -> Option<&'static str> {
         self.concrete
     }
@@ -243,7 +243,7 @@ impl Part {
         let of = match &field.content {
             Content::Named(name) => ModelFieldType::Named(name),
             Content::Anonymous(inner) => ModelFieldType::Anonymous(Complex::new(inner)),
-            // No part of a choice is one, or is nameless: the notation has no such line.
+            // No part of a choice is itself a choice or nameless: the notation has no such line.
             Content::Choice(_) | Content::Any => ModelFieldType::Named("string"),
         };
         Self {
@@ -262,13 +262,13 @@ impl Model {
         self.by_name.get(name)
     }
 
-    /// A type of values, by name; `None`: it is one of the schema's own, or has elements.
+    /// A simple type, by name; `None`: it is one of the schema's own, or has elements.
     pub(crate) fn simple(&self, name: &str) -> Option<&SimpleType> {
         self.simple.get(name)
     }
 
-    /// The value that is written where a simple type must have one and there is none: a program's
-    /// value for a field that was never set.
+    /// The value that is written for a required simple type without a value: what a program has in
+    /// a field that was never set.
     pub(crate) fn unset(&self, type_name: &str) -> &'static str {
         let first = match self.simple(type_name) {
             Some(SimpleType::Values(values)) => values.first().copied(),
@@ -283,7 +283,7 @@ impl Model {
         }
     }
 
-    /// Whether there are types that say more than this one, and may stand in its place.
+    /// Whether there are derived types that can take the place of this one.
     pub(crate) fn is_extended(&self, name: &str) -> bool {
         self.extended.contains(name)
     }
@@ -318,7 +318,7 @@ fn simple(definition: &Definition) -> Option<(&'static str, SimpleType)> {
     }
 }
 
-/// A type as the model states it: what it adds to its base.
+/// A type in the model: what it adds to its base.
 #[derive(Clone, Copy)]
 struct DeclaredType<'a> {
     base: Option<&'static str>,
@@ -353,7 +353,7 @@ fn declared_types(definitions: &[Definition]) -> BTreeMap<&'static str, Declared
     complex.collect()
 }
 
-/// A type with all that it inherits.
+/// A type with everything that it inherits.
 fn whole(declared_types: &BTreeMap<&'static str, DeclaredType<'_>>, name: &'static str) -> Complex {
     let mut chain: Vec<(&'static str, DeclaredType<'_>)> = Vec::new();
     let mut wanted = Some(name);
@@ -439,8 +439,8 @@ mod tests {
         }
     }
 
-    /// The figures of the original's description, and what has been added to it since: an element
-    /// of Options, and a value of RespondWhen.
+    /// The figures of Marketing Cloud's WSDL, and what has been added to it since: an element of
+    /// Options, and a value of RespondWhen.
     #[test]
     fn there_is_as_much_of_everything_as_the_original_has() {
         let mut counted = Counted::default();
@@ -533,7 +533,7 @@ mod tests {
         }
     }
 
-    /// What a type is not without is written even where it was never set, and so on within it.
+    /// Required elements are written even if they were never set, and those inside them, too.
     #[test]
     fn no_type_needs_itself() {
         complex_types().for_each(|complex| check_needs(complex, 0));

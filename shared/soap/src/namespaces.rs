@@ -1,4 +1,4 @@
-//! The namespaces that the protocol speaks in. A prefix never means anything, only these do.
+//! The namespaces of the protocol. Prefixes have no meaning, only namespaces do.
 
 /// The service's own: everything below Body.
 pub const API: &str = "http://exacttarget.com/wsdl/partnerAPI";
@@ -21,7 +21,7 @@ pub(crate) const API_FAULT: &str = "urn:fault.partner.exacttarget.com";
 pub(crate) const XML: &str = "http://www.w3.org/XML/1998/namespace";
 pub(crate) const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 
-/// A namespace as the readers ask for it; compared by tag instead of by forty characters.
+/// A namespace as the readers compare it: by tag, instead of by forty characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Space {
     /// No namespace.

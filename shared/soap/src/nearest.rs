@@ -1,17 +1,18 @@
 //! The known name that a caller probably meant.
 
-/// Most letters that may differ: with more, the guess is wrong more often than right.
+/// Most letters that may differ: with more, the guess is usually wrong.
 const DIFFERENCES_MAX: usize = 2;
 
-/// The known name that is nearest to `name`, if it is near. The case of letters does not count.
+/// The known name that is nearest to `name`, if it is near enough. Case is ignored.
 pub fn nearest_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    /// No known name is longer by as much; comparing costs the product of both lengths.
+    /// No known name is longer by so much; comparing costs the product of both lengths.
     const NAME_BYTES_MAX: usize = 80;
     if name.len() > NAME_BYTES_MAX {
         return None;
     }
     let folded = name.to_lowercase();
-    // A short name is all differences: two of three letters are another word.
+    // In a short name any difference is large: with two of three letters changed it is another
+    // word.
     let most = DIFFERENCES_MAX.min(folded.chars().count() / 3);
     let near = known.into_iter().map(|known| {
         let differences = strsim::osa_distance(&folded, &known.to_lowercase());

@@ -1,7 +1,8 @@
-//! What a caller sent and the server does not read: never an error by itself, and never silent.
+//! Elements that a caller sent and the server does not read. They are not an error by themselves,
+//! but are always reported.
 //!
-//! A misspelt option would otherwise change what a call means without notice: a mail that was meant
-//! for tomorrow would be sent today.
+//! Otherwise a misspelt option would silently change what a call means: a mail that was meant for
+//! tomorrow would be sent today.
 
 use calls::Warning;
 
@@ -10,10 +11,11 @@ use crate::fault::echo;
 use crate::nearest::nearest_name;
 use crate::payload::UnreadAttribute;
 
-/// Most warnings of one request: each is a header of the answer. One more says how many there are.
+/// Most warnings of one request: each is a header of the answer. One more warning says how many
+/// there are.
 const WARNINGS_MAX: usize = 10;
 
-/// The elements that are read within another one, of a call.
+/// The elements of a call that are read inside another one.
 const READ: [(&str, &[&str]); 8] = [
     ("CreateRequest", &["Options", "Objects"]),
     ("UpdateRequest", &["Options", "Objects"]),
@@ -35,7 +37,7 @@ const READ: [(&str, &[&str]); 8] = [
     ("SaveOption", &["PropertyName", "SaveAction"]),
 ];
 
-/// The same of a Retrieve and of a Query, whose Options are others.
+/// The same for a Retrieve and for a Query, whose Options are different ones.
 const READ_OF_LOOKS: [(&str, &[&str]); 7] = [
     ("RetrieveRequestMsg", &["RetrieveRequest"]),
     (
@@ -73,11 +75,11 @@ const OPTIONS: [&str; 11] = [
     "QueuePriority",
 ];
 
-/// Options that mean something for a call that is carried out later, and nothing for one that is
-/// carried out at once.
+/// Options that have a meaning for an asynchronous call, and none for a synchronous one.
 const FOR_LATER: [&str; 2] = ["SendResponseTo", "QueuePriority"];
 
-/// The elements of a request that nothing reads, down to the objects: these are kept whole.
+/// The elements of a request that nothing reads, except those inside objects, which are stored
+/// completely.
 pub(crate) fn in_request(request: &Element) -> Vec<Warning> {
     let mut warnings = Vec::new();
     find(request, &READ, &mut warnings);
@@ -116,7 +118,7 @@ fn says_something(element: &Element) -> bool {
     !element.nil && (!element.children.is_empty() || !element.text.trim().is_empty())
 }
 
-/// Many clients write every flag, and one that is off asks for nothing.
+/// Many clients write every flag, and a flag that is false requests nothing.
 fn is_off(element: &Element) -> bool {
     let text = element.text.trim();
     text.eq_ignore_ascii_case("false") || text == "0"
@@ -127,7 +129,7 @@ fn read_within(name: &str, all: &'static Read) -> Option<&'static [&'static str]
     found.map(|(_, read)| *read)
 }
 
-/// Options of a request that only count for a call that is carried out later.
+/// Options of a request that only have a meaning for an asynchronous call.
 pub(crate) fn for_later(request: &Element) -> Vec<&'static str> {
     let Some(options) = request.child("Options") else {
         return Vec::new();
@@ -156,7 +158,7 @@ pub fn of_attribute(attribute: &UnreadAttribute) -> Warning {
     })
 }
 
-/// As many as an answer can carry.
+/// As many as fit into an answer.
 pub fn bounded(mut warnings: Vec<Warning>) -> Vec<Warning> {
     let more = warnings.len().saturating_sub(WARNINGS_MAX);
     if more > 0 {

@@ -1,4 +1,4 @@
-//! Writes objects into answers: every element in its place, and none that the WSDL does not have.
+//! Writes objects into answers: every element in its place, and only elements that the WSDL has.
 
 use std::ops::Range;
 
@@ -8,23 +8,23 @@ use crate::payload;
 use crate::values;
 use crate::write::Writer;
 
-/// How much of an object an answer holds.
+/// How much of an object an answer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObjectDetail {
     /// Nothing.
     None,
-    /// Nothing but its CorrelationID, if it has one.
+    /// Only its CorrelationID, if it has one.
     Correlation,
-    /// What every object has: ids, keys, CorrelationID.
+    /// The properties of all objects: ids, keys, CorrelationID.
     Base,
     Whole,
 }
 
-/// Elements that the original writes as nil where an object has none.
+/// Elements that Marketing Cloud writes as nil if an object does not have them.
 const NIL_IF_ABSENT: [&str; 2] = ["PartnerKey", "ObjectID"];
 
-/// Whether a type is one of an object that the WSDL knows: any other name in an answer's `xsi:type`
-/// makes strict clients refuse the whole of it.
+/// Whether a name is an object type of the WSDL: strict clients refuse an answer with any other
+/// name in `xsi:type`.
 pub(crate) fn is_object(type_name: &str) -> bool {
     model::model()
         .complex(type_name)
@@ -46,9 +46,9 @@ pub(crate) fn write_object(
     }
 }
 
-/// Writes the children that the type knows, in its order; of an open type the others behind them.
-/// What the type is not without is there, be it unset: strict clients refuse the whole of an answer
-/// over it, although it may be their own object that they get back.
+/// Writes the children that the type has, in its order; for an open type, the others after them.
+/// Required elements are always written, if necessary unset: strict clients would refuse the whole
+/// answer, even if the object is the one that they sent.
 fn write_complex(
     writer: &mut Writer,
     object: &Element,
@@ -97,7 +97,8 @@ fn write_complex(
     if children.is_empty() {
         return writer.empty(name, object.type_name.as_deref(), false);
     }
-    // Stable: repeated elements keep their order. Mostly sorted already, which costs nothing.
+    // Stable: repeated elements keep their order. They are mostly sorted already, which costs
+    // nothing.
     children.sort_by_key(|(position, _)| *position);
     writer.open_typed(name, object.type_name.as_deref());
     for (position, child) in children {
@@ -110,7 +111,7 @@ fn write_complex(
     writer.close(name);
 }
 
-/// Leaves the first of the alternatives that are there, or puts the first that there is.
+/// Keeps the first of the alternatives that are present, or adds the first possible one.
 fn choose(children: &mut Vec<(usize, Child<'_>)>, choice: &Range<usize>, complex: &Complex) {
     let chosen = children
         .iter()
@@ -129,9 +130,9 @@ enum Child<'a> {
     Unset(&'static str),
 }
 
-/// Whether so much detail shows it; what is nil where nothing may be is as good as absent, and so
-/// are elements where there may be text alone, and what is no value of its type: an empty number, or
-/// one that was kept before the door looked at values.
+/// Whether it is shown at this level of detail. Left out are: nil where it is not allowed, elements
+/// where only text is allowed, and values that are not of the type, such as an empty number, or one
+/// that was stored before values were checked.
 fn is_shown(child: &Element, complex: &Complex, position: usize, detail: ObjectDetail) -> bool {
     let is_base = || {
         let base = model::model().complex(OBJECT);
@@ -155,7 +156,7 @@ fn write_child(writer: &mut Writer, child: &Element, parent: &Complex, position:
     let declared = parent.child_type(position);
     let is_in_place = |own: &&Complex| match declared {
         Some(declared) => own.is_a(declared),
-        // Behind the elements of an open type everything is.
+        // After the elements of an open type, everything is allowed.
         None => position == usize::MAX,
     };
     let own = child.type_name.as_deref();
@@ -163,8 +164,8 @@ fn write_child(writer: &mut Writer, child: &Element, parent: &Complex, position:
         .and_then(|name| model::model().complex(name))
         .filter(is_in_place);
     if child.type_name.is_some() && own.is_none() {
-        // The name of no type, or of one that does not belong there, would make strict clients
-        // refuse the whole answer.
+        // Strict clients would refuse the whole answer for the name of an unknown type, or of one
+        // that does not belong there.
         let child = Element {
             type_name: None,
             ..child.clone()
@@ -180,7 +181,7 @@ fn write_child(writer: &mut Writer, child: &Element, parent: &Complex, position:
     }
 }
 
-/// As the schema writes it.
+/// The value as the schema writes it.
 fn write_value(writer: &mut Writer, child: &Element, type_name: Option<&str>) {
     match type_name.and_then(|name| values::canonical(name, &child.text)) {
         Some(value) if child.children.is_empty() => writer.leaf(&child.name, &value),
@@ -188,13 +189,13 @@ fn write_value(writer: &mut Writer, child: &Element, type_name: Option<&str>) {
     }
 }
 
-/// Whether the schema has such an element in a type.
+/// Whether a type has such an element according to the schema.
 pub(crate) fn has_child(type_name: &str, name: &str) -> bool {
     let complex = model::model().complex(type_name);
     complex.is_some_and(|complex| complex.position(name).is_some())
 }
 
-/// Writes an element that a type is not without, unset, as the schema declares it there.
+/// Writes a required element unset, as the schema declares it there.
 pub(crate) fn write_required(writer: &mut Writer, type_name: &str, name: &str) {
     let complex = model::model().complex(type_name);
     let position = complex.and_then(|complex| complex.position(name));

@@ -1,4 +1,4 @@
-//! What a request asks for: the payload's root decides, headers may only agree with it.
+//! The operation of a request: the payload's root decides, and headers must agree with it.
 
 use crate::call::{self, CallRequest};
 use crate::describe::{self, DescribeRequest};
@@ -31,7 +31,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Its name: that of the SOAPAction, and with `Response` behind it of the answer's action.
+    /// Its name: that of the SOAPAction, and, followed by `Response`, of the answer's action.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Call(call) => call.method.name(),
@@ -48,9 +48,9 @@ impl Operation {
     }
 }
 
-/// Reads the payload of an envelope; its objects move out of it. What is needed of the payload itself
-/// ([`crate::canonical`]) comes first. `soap_action` is the HTTP header, quoted or not, `wsa_action`
-/// what the envelope says; either may be missing, but not name another operation.
+/// Reads the payload of an envelope; its objects are moved out of it, so [`crate::canonical`] must
+/// be called before. `soap_action` is the HTTP header, quoted or not, `wsa_action` the one of the
+/// envelope; either may be missing, but must not name another operation.
 pub fn take_operation(
     body: Element,
     soap_action: Option<&str>,
@@ -100,7 +100,7 @@ pub(crate) fn of_namespace(root: &str, namespace: &str) -> Fault {
     ))
 }
 
-/// The fault for a payload whose root is no request of the service.
+/// The fault for a payload whose root is not a request of the service.
 pub(crate) fn unknown(root: &str) -> Fault {
     Fault::client(format!("'{}' is not a request of this service", echo(root)))
 }

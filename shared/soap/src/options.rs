@@ -1,5 +1,4 @@
-//! The Options of a call: reads the part that is kept, and records what is wrong with them for the
-//! answer.
+//! The Options of a call: reads those that are stored, and records errors in them for the answer.
 
 use calls::refusal::Invalid;
 use calls::{
@@ -34,7 +33,7 @@ const SAVE_ACTIONS: [(&str, SaveAction); 6] = [
     ("Delete", SaveAction::Delete),
 ];
 
-/// `None` is FTP: a name of the schema that no server implements.
+/// `None` is FTP: the schema has it, but no server implements it.
 const RESPONSE_TYPES: [(&str, Option<AsyncResponseType>); 4] = [
     ("None", Some(AsyncResponseType::None)),
     ("email", Some(AsyncResponseType::Email)),
@@ -55,7 +54,7 @@ const RESPOND_WHEN: [(&str, RespondWhen); 7] = [
     ("OnExpired", RespondWhen::OnExpired),
 ];
 
-/// Options as read.
+/// The Options that were read.
 #[derive(Debug, Default)]
 pub(crate) struct ReadOptions {
     pub(crate) client: Option<ClientContext>,
@@ -64,11 +63,11 @@ pub(crate) struct ReadOptions {
     pub(crate) sequence_code: Option<i64>,
     pub(crate) calls_in_conversation: Option<i64>,
     pub(crate) options: Options,
-    /// The first option that can be read and has to be refused.
+    /// The first option that could be read but must be refused.
     pub(crate) refused: Option<Refusal>,
 }
 
-/// Reads the Options of a request; without any, everything is as by default.
+/// Reads the Options of a request; without any, all have their defaults.
 pub(crate) fn read(request: &Element) -> Result<ReadOptions, Fault> {
     let Some(element) = fields::single(request, "Options")? else {
         return Ok(ReadOptions::default());
@@ -129,7 +128,7 @@ fn read_subscriptions(
     refused: &mut Option<Refusal>,
 ) -> Result<Vec<Subscription>, Fault> {
     let mut subscriptions = Vec::new();
-    // Some clients write an empty one for nothing.
+    // Some clients write an empty element for no value.
     let responses = options
         .all("SendResponseTo")
         .filter(|response| !response.children.is_empty());
@@ -167,8 +166,8 @@ fn read_subscription(response: &Element) -> Result<Result<Subscription, Invalid>
     }))
 }
 
-/// An address as it is sent to. One that cannot be read stays as it came, and is refused at the
-/// door.
+/// The address of a reply in normal form. An address that cannot be read is returned unchanged, and
+/// refused by the checks before acceptance.
 fn normalised(response_type: AsyncResponseType, address: &str) -> String {
     let read = match response_type {
         AsyncResponseType::None => None,

@@ -1,6 +1,6 @@
-//! Whole answers, as files in `tests/snapshots` that a review reads: clients look names up as strings,
-//! and insist on the WSDL's order. A test fails where an answer differs; `INSTA_UPDATE=always cargo test
-//! -p soap --test snapshots` writes the files anew, and `git diff` shows what has changed.
+//! Whole answers, as files in `tests/snapshots` for reviewers: clients look names up as strings, and
+//! need the order of the WSDL. A test fails if an answer differs. `INSTA_UPDATE=always cargo test -p soap
+//! --test snapshots` writes the files again, and `git diff` shows what has changed.
 
 use calls::Method;
 use soap::{
@@ -10,7 +10,7 @@ use soap::{
 
 const ID: &str = "46a1b17e-2c60-4d2f-8a1e-0c5d3f2b1a00";
 
-/// One tag a line. No answer has a line end between two tags, so nothing is hidden by it.
+/// One tag a line. No answer has a line break between two tags, so this hides no difference.
 #[track_caller]
 fn check(name: &str, markup: &str) {
     assert!(soap::well_formed(markup.as_bytes()).is_ok(), "{markup}");
@@ -130,24 +130,44 @@ fn envelopes_and_faults() {
     }
 }
 
-/// Of the WSDL what the four methods of a call are described by; the types of objects are in
+/// The whole element of the WSDL that has this tag and name.
+fn definition<'w>(wsdl: &'w str, tag: &str, name: &str) -> &'w str {
+    let start = format!("<{tag} name=\"{name}\"");
+    let rest = &wsdl[wsdl.find(&start).expect(name)..];
+    let (open, close) = (format!("<{tag} "), format!("</{tag}>"));
+    let bare = format!("<{tag}>");
+    let mut depth = 0;
+    for (at, _) in rest.match_indices('<') {
+        let here = &rest[at..];
+        let end = here.find('>').expect("a tag ends");
+        let is_empty = here[..end].ends_with('/');
+        if (here.starts_with(&open) || here.starts_with(&bare)) && !is_empty {
+            depth += 1;
+        } else if here.starts_with(&close) {
+            depth -= 1;
+            if depth == 0 {
+                return &rest[..=at + end];
+            }
+        }
+    }
+    panic!("{name} has no end")
+}
+
+/// The parts of the WSDL that describe the four methods of a call. The types of objects are in
 /// `shared/soap/model`, word for word.
 #[test]
 fn the_description_of_a_call() {
     let wsdl = soap::wsdl("https://example.com/Service.asmx");
-    let part = |start: &str, end: &str| {
-        let from = wsdl.find(start).expect(start);
-        let length = wsdl[from..].find(end).expect(end) + end.len();
-        &wsdl[from..from + length]
-    };
     let parts = [
-        part("<xsd:element name=\"CreateRequest\"", "</xsd:element>"),
-        part("<xsd:complexType name=\"Options\"", "</xsd:complexType>"),
-        part(
-            "<xsd:complexType name=\"AsyncResponse\"",
-            "</xsd:complexType>",
-        ),
-        part("<xsd:simpleType name=\"RespondWhen\"", "</xsd:simpleType>"),
+        ("xsd:element", "CreateRequest"),
+        ("xsd:complexType", "Options"),
+        ("xsd:complexType", "AsyncResponse"),
+        ("xsd:simpleType", "RespondWhen"),
     ];
+    let parts = parts.map(|(tag, name)| definition(&wsdl, tag, name));
+    for part in parts {
+        let prefixed = part.replacen('>', " xmlns:xsd=\"urn:xsd\">", 1);
+        assert!(soap::well_formed(prefixed.as_bytes()).is_ok(), "{part}");
+    }
     insta::assert_snapshot!("wsdl_of_a_call", parts.join("\n\n").replace("><", ">\n<"));
 }

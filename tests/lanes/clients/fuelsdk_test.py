@@ -112,11 +112,11 @@ class FuelSdk(unittest.TestCase):
             code, answer = self.client.soap_client.service.Create(options, subscriber)
             self.assertEqual((200, "OK"), (code, answer.OverallStatus))
 
-        def told():
+        def retrieved():
             found = self.get("ResultMessage", ["OverallStatusCode"], "ConversationID", conversation)
             return [it.OverallStatusCode for it in found] == ["OK"] * 3
 
-        until("all three", told)
+        until("all three", retrieved)
         did(NAME, "1.1", "conversation")
 
     def test_rows_of_a_data_extension(self):
@@ -325,8 +325,8 @@ class FuelSdk(unittest.TestCase):
             search_filter={"Property": "DataExtension.CustomerKey", "SimpleOperator": "equals", "Value": key},
         )
         found = self.ok(columns.get()).results
-        told = sorted((int(it.Ordinal), it.Name, it.FieldType, it.IsPrimaryKey) for it in found)
-        self.assertEqual([(0, "Id", "Text", True), (1, "Name", "Text", False)], told)
+        fields = sorted((int(it.Ordinal), it.Name, it.FieldType, it.IsPrimaryKey) for it in found)
+        self.assertEqual([(0, "Id", "Text", True), (1, "Name", "Text", False)], fields)
 
     def test_calls_of_every_method_can_be_asynchronous(self):
         make, key = self.client.soap_client.factory.create, new("methods")

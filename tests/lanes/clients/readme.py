@@ -90,8 +90,8 @@ def main():
 
     [answer] = paste(retrieves)
     names = ("SequenceCode", "RequestID", "OverallStatusCode")
-    told = [tuple(result.findtext(PARTNER + name) for name in names) for result in answer.iter(PARTNER + "Results")]
-    assert sorted(told) == [(place, requests[place], "OK") for place in "123"], ElementTree.tostring(answer)
+    results = [tuple(result.findtext(PARTNER + name) for name in names) for result in answer.iter(PARTNER + "Results")]
+    assert sorted(results) == [(place, requests[place], "OK") for place in "123"], ElementTree.tostring(answer)
     print("the README's conversation, sent as 3, 1, 2: ran as 1, 2, 3, and three callbacks came in that order")
 
 

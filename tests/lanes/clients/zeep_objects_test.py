@@ -125,14 +125,14 @@ class Objects(unittest.TestCase):
         self.create(size)
         properties = ["Name", "FieldType", "IsPrimaryKey", "IsRequired", "MaxLength", "Scale", "Ordinal", "CustomerKey"]
         found = self.retrieve("DataExtensionField", properties, "DataExtension.CustomerKey", key)
-        told = sorted((it.Ordinal, it.Name, it.FieldType, it.IsPrimaryKey, it.CustomerKey) for it in found)
+        fields = sorted((it.Ordinal, it.Name, it.FieldType, it.IsPrimaryKey, it.CustomerKey) for it in found)
         self.assertEqual(
             [
                 (0, "Id", "Text", True, f"[{key}].[Id]"),
                 (1, "Age", "Number", False, f"[{key}].[Age]"),
                 (2, "Size", "Decimal", False, f"[{key}].[Size]"),
             ],
-            told,
+            fields,
         )
 
     def test_a_retention_is_kept_and_given_back(self):

@@ -171,8 +171,8 @@ class Zeep(unittest.TestCase):
             ["RequestID", "ConversationID", "OverallStatusCode", "SequenceCode", "CallsInConversation"],
             self.equals("ConversationID", conversation),
         )
-        told = {message.SequenceCode: message.RequestID for message in answer.Results}
-        self.assertEqual(requests, told)
+        retrieved = {message.SequenceCode: message.RequestID for message in answer.Results}
+        self.assertEqual(requests, retrieved)
         self.assertEqual({3}, {message.CallsInConversation for message in answer.Results})
         for key in keys.values():
             answer = self.retrieve("Subscriber", ["EmailAddress"], self.equals("SubscriberKey", key))
@@ -430,8 +430,8 @@ class Zeep(unittest.TestCase):
         request = self.accepted(answer)
         self.assertEqual("OK", self.ended(request).CallStatus)
         texts = until("both", lambda: len(texts_to(number)) == 2 and texts_to(number))
-        told = {(text["kind"], text["text"]) for text in texts}
-        self.assertEqual({("text", "Your code is 42"), ("voice", "Your code is 42")}, told)
+        outgoing = {(text["kind"], text["text"]) for text in texts}
+        self.assertEqual({("text", "Your code is 42"), ("voice", "Your code is 42")}, outgoing)
 
         def sent():
             answer = self.retrieve("SentEvent", ["SubscriberKey", "EventType"], self.equals("SubscriberKey", key))

@@ -1,4 +1,4 @@
-"""Whole calls as stories, told to any endpoint over HTTP: the local server, an emulator of AWS, or
+"""Whole calls as stories, over HTTP against any endpoint: the local server, an emulator of AWS, or
 what was deployed. tests/lanes/deployed/run starts them; docs/deploying.md explains the variables.
 """
 
@@ -231,8 +231,8 @@ class Journeys(unittest.TestCase):
 
         for request in requests.values():
             self.assertEqual(("Complete", "OK"), self.account.ended(request)[:2])
-        told = self.account.found("ResultMessage", ("SequenceCode", "RequestID"), ("ConversationID", name))
-        self.assertEqual({str(place): request for place, request in requests.items()}, dict(told))
+        results = self.account.found("ResultMessage", ("SequenceCode", "RequestID"), ("ConversationID", name))
+        self.assertEqual({str(place): request for place, request in requests.items()}, dict(results))
         items = self.account.found("ResultItem", ("RequestID", "StatusCode"), ("ConversationID", name))
         self.assertEqual({(request, "OK") for request in requests.values()}, set(items))
         self.assertEqual(list(keys.values()), self.addresses(*keys.values()))

@@ -1,4 +1,4 @@
-"""What was deployed, held against what the functions are told: everything that a variable names is
+"""What was deployed, compared with the variables of the functions: everything that a variable names is
 there, and is what the code takes it for. And what was left after the stack was removed.
 """
 
@@ -36,43 +36,43 @@ class Deployed:
 
     def judge(self):
         self.must(len(self.functions) == 4, f"four functions, not {sorted(self.functions)}")
-        told = [it["Environment"]["Variables"] for it in self.functions.values()]
-        # But for the names of the front door, which ingest is told by each request.
+        variables = [it["Environment"]["Variables"] for it in self.functions.values()]
+        # Except the host names of the API, which ingest gets from each request.
         hosts = {name: it["Environment"]["Variables"].pop("OWN_HOSTS", "") for name, it in self.functions.items()}
         # And for the link in mails, which the notifier alone writes.
         links = {name: it["Environment"]["Variables"].pop("UNSUBSCRIBE_URL", "") for name, it in self.functions.items()}
-        self.must(all(it == told[0] for it in told), "all functions are told the same")
+        self.must(all(it == variables[0] for it in variables), "all functions have the same variables")
         link = links["NotifierFunction"]
         self.must(
             link.startswith("https://") and ".execute-api." in link and link.endswith("/unsubscribe/"),
             f"mails have a link to the front door, not {link!r}",
         )
         for name, own in hosts.items():
-            self.must((".execute-api." in own) != (name == "IngestFunction"), f"{name} is told OWN_HOSTS {own!r}")
+            self.must((".execute-api." in own) != (name == "IngestFunction"), f"{name} has OWN_HOSTS {own!r}")
         for look in (self.tables, self.queues, self.schedules, self.bucket, self.functions_themselves):
             try:
-                look(told[0])
+                look(variables[0])
             except (ClientError, KeyError) as error:
                 self.complaints.append(f"{look.__name__}: {error!r}")
         return self.complaints
 
-    def bucket(self, told):
+    def bucket(self, variables):
         buckets = [it["Name"] for it in self.client("s3").list_buckets()["Buckets"]]
-        self.must(told["BODIES_BUCKET"] in buckets, f"BODIES_BUCKET {told['BODIES_BUCKET']} is none of {buckets}")
+        self.must(variables["BODIES_BUCKET"] in buckets, f"BODIES_BUCKET {variables['BODIES_BUCKET']} is none of {buckets}")
 
-    def tables(self, told):
+    def tables(self, variables):
         for name in TABLES:
-            table = self.client("dynamodb").describe_table(TableName=told[name])["Table"]
+            table = self.client("dynamodb").describe_table(TableName=variables[name])["Table"]
             keys = [(it["AttributeName"], it["KeyType"]) for it in table["KeySchema"]]
             self.must(keys == [("pk", "HASH"), ("sk", "RANGE")], f"{name}: {keys}")
             indexes = [it["IndexName"] for it in table.get("GlobalSecondaryIndexes", [])]
             self.must(sorted(indexes) == (["account", "due", "failed"] if name == "CALLS_TABLE" else []), f"{name}: {indexes}")
 
-    def queues(self, told):
+    def queues(self, variables):
         sqs = self.client("sqs")
         mappings = self.client("lambda").list_event_source_mappings()["EventSourceMappings"]
         for name, function in QUEUES.items():
-            queue = sqs.get_queue_attributes(QueueUrl=told[name], AttributeNames=["All"])["Attributes"]
+            queue = sqs.get_queue_attributes(QueueUrl=variables[name], AttributeNames=["All"])["Attributes"]
             self.must(queue.get("FifoQueue") == "true", f"{name}: FifoQueue {queue.get('FifoQueue')}")
             self.must(queue.get("DeduplicationScope") == "messageGroup", f"{name}: {queue.get('DeduplicationScope')}")
             dead = json.loads(queue["RedrivePolicy"])["deadLetterTargetArn"].rsplit(":", 1)[-1]
@@ -85,11 +85,11 @@ class Deployed:
                 self.must(feed["State"] == "Enabled", f"{name}: {feed['State']}")
                 self.must(feed["FunctionResponseTypes"] == ["ReportBatchItemFailures"], f"{name}: {feed}")
 
-    def schedules(self, told):
+    def schedules(self, variables):
         scheduler = self.client("scheduler")
-        scheduler.get_schedule_group(Name=told["SCHEDULE_GROUP"])
+        scheduler.get_schedule_group(Name=variables["SCHEDULE_GROUP"])
         roles = [it["Arn"] for it in self.client("iam").list_roles()["Roles"]]
-        self.must(told["SCHEDULE_ROLE_ARN"] in roles, f"SCHEDULE_ROLE_ARN {told['SCHEDULE_ROLE_ARN']} is no role")
+        self.must(variables["SCHEDULE_ROLE_ARN"] in roles, f"SCHEDULE_ROLE_ARN {variables['SCHEDULE_ROLE_ARN']} is no role")
         [minute] = scheduler.list_schedules(GroupName="default")["Schedules"]
         schedule = scheduler.get_schedule(Name=minute["Name"], GroupName="default")
         self.must(schedule["ScheduleExpression"] == MINUTE, f"{schedule['ScheduleExpression']}")

@@ -35,7 +35,7 @@ CODE_BUCKET = "code"
 # What survives the stack on purpose.
 KEPT = {"CallsTable", "ObjectsTable", "AccountsTable", "BodiesBucket"}
 # What no line of a function's log may say.
-TROUBLE = ('"level":"ERROR"', "AccessDenied", "not authorized", "panicked")
+SIGNS_OF_ERRORS = ('"level":"ERROR"', "AccessDenied", "not authorized", "panicked")
 SECONDS_MAX = 900
 # The timekeeper comes by once a minute, and the emulator's schedules are late.
 MINUTE_S = 90
@@ -172,9 +172,9 @@ class Lane:
             "AWS_ENDPOINT_URL": self.emulator,
             "WAIT": "180",
         }
-        told = subprocess.Popen([ROOT / "tests/lanes/deployed/run", *names], env=environment, start_new_session=True)
-        self.processes.append(told)
-        return told.wait() == 0
+        journeys = subprocess.Popen([ROOT / "tests/lanes/deployed/run", *names], env=environment, start_new_session=True)
+        self.processes.append(journeys)
+        return journeys.wait() == 0
 
     def judge_running(self, deployed):
         """What the functions said about themselves, and that each of them ran."""
@@ -185,7 +185,7 @@ class Lane:
             if not lines:
                 complaints.append(f"{function} never ran")
             for line in lines:
-                if any(trouble in line for trouble in TROUBLE):
+                if any(sign in line for sign in SIGNS_OF_ERRORS):
                     complaints.append(f"{function} said: {line.strip()[:600]}")
         given_up = {name: count for name, count in deployed.dead_letters().items() if count}
         if given_up:

@@ -101,6 +101,13 @@ def queue(port, calls):
     return workers
 
 
+def taken_in(calls, share):
+    """Comes back once that part of them is answered: whatever begins then meets the others."""
+    until = time.monotonic() + 60
+    while sum(1 for call in calls if call.request_id) < share * len(calls) and time.monotonic() < until:
+        time.sleep(0.01)
+
+
 def advance(port, seconds):
     # Answered once all that is due has been started, for which a busy machine takes its time.
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
@@ -135,7 +142,7 @@ def outages(binary, number, kills_each, aftercall):
             began = time.monotonic()
             batch = calls_of(at, number // len(modes))
             workers = queue(server.port, batch)
-            time.sleep(random.uniform(0.2, 0.6))
+            taken_in(batch, random.uniform(0.1, 0.4))
             backend.does(mode)
             for _ in range(kills_each):
                 time.sleep(random.uniform(0.3, 1.2))

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "kill"))
 from kill import ENVELOPE, Server, free_port, post, text_of  # noqa: E402
 
 from forwarding import IN_FLIGHT_MAX, PLACE, PRIORITIES, TIMEOUT_S, Call, advance, calls_of, ends_by, kind, \
-    outcomes_of, queue  # noqa: E402
+    outcomes_of, queue, taken_in  # noqa: E402
 
 OUTAGES = ["killed"] * 4 + ["stopped"] * 3 + ["in maintenance"] * 3
 
@@ -134,7 +134,7 @@ def through_outages(binary, number, kills_each):
             began = time.monotonic()
             batch = [RowCall(call.name, call.number, False) for call in calls_of(at, number // len(outages))]
             workers = queue(first.port, batch)
-            time.sleep(random.uniform(0.2, 0.6))
+            taken_in(batch, random.uniform(0.1, 0.4))
             second.begin(outage)
             for _ in range(kills_each):
                 time.sleep(random.uniform(0.3, 1.2))

@@ -282,10 +282,10 @@ class Functions(unittest.TestCase):
         self.assertEqual(set(rules), {target(it) for it in sources})
         self.assertIn(rule_name, rules)
         [destination] = of_type("AWS::SES::ConfigurationSetEventDestination").values()
-        told = destination["EventDestination"]
-        self.assertEqual({"delivery", "bounce", "complaint", "reject"}, set(told["MatchingEventTypes"]))
-        self.assertTrue(told["Enabled"])
-        self.assertIn(":event-bus/default", json.dumps(told["EventBridgeDestination"]), "SES knows no other")
+        events = destination["EventDestination"]
+        self.assertEqual({"delivery", "bounce", "complaint", "reject"}, set(events["MatchingEventTypes"]))
+        self.assertTrue(events["Enabled"])
+        self.assertIn(":event-bus/default", json.dumps(events["EventBridgeDestination"]), "SES knows no other")
         for function in FUNCTIONS.values():
             given = function["Environment"]["Variables"]["MAIL_CONFIGURATION_SET"]
             self.assertEqual("MailConfigurationSet", target(given))

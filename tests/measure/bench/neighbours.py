@@ -1,5 +1,5 @@
 """A quiet account beside a hostile one, in real time against the server: how long calls, first replies,
-second attempts and mails take alone and with each neighbour, and how many replies are doubled.
+second attempts, mails and deferred calls take alone and with each neighbour, and how many replies are doubled.
 
 `neighbours.py --target target [--short] [--port 18130] [--doubles 20000]`. Prints the neighbour table
 and writes it as JSON beside what was built. Fails when something was lost or doubled, or when a part
@@ -32,7 +32,13 @@ DEFINITION = (
     "<TextBody>Welcome.</TextBody></Email><FromName>The Shop</FromName>"
     "<FromAddress>shop@example.com</FromAddress></Objects>"
 )
-KINDS = ("calls", "first replies", "second attempts", "mails")
+KINDS = ("calls", "first replies", "second attempts", "mails", "deferred calls")
+
+# How far ahead a deferred call's time is; its time is counted from then.
+DEFERRED_S = 5
+
+# Calls a second of a neighbour whose calls are to do harm by their number: within what an account may send.
+FLOOD_PER_SECOND = 90
 
 # What each neighbour's receiver does, and how many SendResponseTo each of its calls has.
 NEIGHBOURS = {
@@ -44,6 +50,7 @@ NEIGHBOURS = {
     "closes": ("close", 1),
     "answers 503": ("status/503", 1),
     "fifty hosts hang": ("wait/60000", 1),
+    "floods": ("none", 0),
 }
 
 
@@ -148,6 +155,10 @@ def send_to(key):
     )
 
 
+class Refused(Exception):
+    """The server does not take the call."""
+
+
 class Caller:
     def __init__(self, port, user, password):
         self.port, self.user, self.password = port, user, password
@@ -185,7 +196,7 @@ class Caller:
             f'<CreateRequest xmlns="{NAMESPACE}"><Options>{told}{scheduled}{kind}{priority}</Options>{objects}</CreateRequest>'
         )
         if "<OverallStatus>OK</OverallStatus>" not in answer:
-            raise SystemExit(f"refused: {answer[:1000]}")
+            raise Refused(answer[:1000])
         return re.search(r"<RequestID>([^<]*)", answer)[1]
 
     def ended(self, request):
@@ -257,6 +268,8 @@ class Server:
 
 def flood(caller, receivers, neighbour, rounds, at_once, stop):
     what, each = NEIGHBOURS[neighbour]
+    floods = each == 0
+    per_second = FLOOD_PER_SECOND if floods else 30 if each > 1 else 10
     number = 0
 
     def call():
@@ -265,12 +278,17 @@ def flood(caller, receivers, neighbour, rounds, at_once, stop):
         caller.create(subscriber(f"neighbour{number}"), [f"http://{host}:{receivers}/{what}"] * each)
         number += 1
 
-    for _ in range(at_once):
+    for _ in range(0 if floods else at_once):
         call()
     while not stop.is_set():
         began = time.time()
-        for _ in range(30 if each > 1 else 10):
-            call()
+        for _ in range(per_second):
+            try:
+                call()
+            except Refused:
+                if not floods:
+                    raise
+                stop.wait(0.1)  # it may send no more at present
         stop.wait(max(0.0, 1 - (time.time() - began)))
 
 
@@ -290,14 +308,17 @@ def measure(binary, port, receivers, neighbour, rounds, at_once):
             time.sleep(1)
         sent = collections.defaultdict(list)
         for number in range(rounds):
-            for kind, objects, to in (
-                ("calls", subscriber(f"call{number}"), []),
-                ("first replies", subscriber(f"told{number}"), [f"http://127.0.0.1:{receivers}/ok"]),
-                ("second attempts", subscriber(f"again{number}"), [f"http://127.0.0.1:{receivers}/busy"]),
-                ("mails", send_to(f"mail{number}"), []),
+            due = int(time.time()) + DEFERRED_S
+            deferred = f"<ScheduledTime>{datetime.datetime.fromtimestamp(due, datetime.timezone.utc):%Y-%m-%dT%H:%M:%SZ}</ScheduledTime>"
+            for kind, objects, to, options in (
+                ("calls", subscriber(f"call{number}"), [], ""),
+                ("first replies", subscriber(f"told{number}"), [f"http://127.0.0.1:{receivers}/ok"], ""),
+                ("second attempts", subscriber(f"again{number}"), [f"http://127.0.0.1:{receivers}/busy"], ""),
+                ("mails", send_to(f"mail{number}"), [], ""),
+                ("deferred calls", subscriber(f"later{number}"), [], deferred),
             ):
-                at = time.time()
-                request = quiet.create(objects, to)
+                at = due if kind == "deferred calls" else time.time()
+                request = quiet.create(objects, to, options=options)
                 sent[kind].append((f"mail{number}@example.com" if kind == "mails" else request, at))
             time.sleep(0.5)
         stop.set()
@@ -320,7 +341,7 @@ def took(server, quiet, sent):
     lost = []
     for kind, all_sent in sent.items():
         for what, at in all_sent:
-            if kind == "calls":
+            if kind in ("calls", "deferred calls"):
                 end = quiet.ended(what)
             elif kind == "mails":
                 end = mails.get(what)
@@ -400,7 +421,7 @@ def main():
         threading.Thread(target=receivers.serve_forever, daemon=True).start()
         port = receivers.server_address[1]
     found, problems = {}, []
-    everything = ("alone", "hangs", "ten each after 0.6 s") if arguments.short else NEIGHBOURS
+    everything = ("alone", "hangs", "ten each after 0.6 s", "floods") if arguments.short else NEIGHBOURS
     for neighbour in arguments.only.split(",") if arguments.only else everything:
         with Bound(neighbour, bound_of_rounds(rounds)):
             times, lost, doubled = measure(binary, arguments.port, port, neighbour, rounds, at_once)

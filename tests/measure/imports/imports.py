@@ -75,8 +75,8 @@ def summary(server, task):
         '<Filter xsi:type="SimpleFilterPart"><Property>TaskResultID</Property>'
         f"<SimpleOperator>equals</SimpleOperator><Value>{task}</Value></Filter>"
     )
-    told = server.asks(retrieve(f"<ObjectType>ImportResultsSummary</ObjectType>{asked}{only}"), "Retrieve")
-    return [re.search(f"<{name}>([^<]*)<", told)[1] for name in names]
+    answer = server.asks(retrieve(f"<ObjectType>ImportResultsSummary</ObjectType>{asked}{only}"), "Retrieve")
+    return [re.search(f"<{name}>([^<]*)<", answer)[1] for name in names]
 
 
 def pages(server):
@@ -88,11 +88,11 @@ def pages(server):
     rest = f"<ObjectType>DataExtensionObject[people]</ObjectType><Properties>Key</Properties>{only}"
     while True:
         began = time.monotonic()
-        told = server.asks(retrieve(rest), "Retrieve")
-        yield re.findall(r"<Value>([^<]*)</Value>", told), time.monotonic() - began
-        if "<OverallStatus>MoreDataAvailable" not in told:
+        answer = server.asks(retrieve(rest), "Retrieve")
+        yield re.findall(r"<Value>([^<]*)</Value>", answer), time.monotonic() - began
+        if "<OverallStatus>MoreDataAvailable" not in answer:
             return
-        request_id = re.search(r"<RequestID>([^<]*)<", told)[1]
+        request_id = re.search(r"<RequestID>([^<]*)<", answer)[1]
         rest = f"<ContinueRequest>{request_id}</ContinueRequest>"
 
 

@@ -20,12 +20,10 @@ pub(crate) struct FigureCard {
 }
 
 /// The figures that are drawn, in the order of a sample's values.
-const DRAWN: [(&str, &str); 5] = [
+const DRAWN: [(&str, &str); 3] = [
     ("Running", "conversations"),
     ("Gathering", "conversations"),
     ("Replies waiting", "replies"),
-    ("Opened in a minute", "conversations"),
-    ("Failed in a minute", "conversations and replies"),
 ];
 
 pub(crate) fn cards(
@@ -35,40 +33,42 @@ pub(crate) fn cards(
 ) -> Vec<FigureCard> {
     let now = console.now();
     let running: usize = stack.running.values().map(|depth| depth.count).sum();
-    let drawn = [
-        running,
-        stack.gathering.count,
-        stack.replies.count,
-        recent.map_or(0, |recent| recent.opened),
-        recent.map_or(0, |recent| recent.failed),
-    ];
+    let drawn = [running, stack.gathering.count, stack.replies.count];
     let plots = sampled(console, now, &drawn);
     let mut cards: Vec<FigureCard> = Vec::new();
     for ((name, _), (count, plot)) in DRAWN.into_iter().zip(drawn.into_iter().zip(plots)) {
-        let is_recent = name.ends_with("minute");
-        if is_recent && recent.is_none() {
-            continue;
-        }
         cards.push(FigureCard {
             name,
             figure: count.to_string(),
             note: match name {
                 "Running" => by_priority(stack, now),
                 "Gathering" => since(&stack.gathering, now),
-                "Replies waiting" => since(&stack.replies, now),
-                _ => String::new(),
+                _ => since(&stack.replies, now),
             },
             plot: Some(plot),
         });
     }
     cards.extend(plain(stack, now));
     if !stack.is_complete {
-        let drawn = cards
-            .iter_mut()
-            .filter(|card| !card.name.ends_with("minute"));
-        drawn.for_each(|card| card.figure.insert(0, '≥'));
+        cards.iter_mut().for_each(|card| card.figure.insert(0, '≥'));
     }
+    cards.extend(recent.map(of_account).into_iter().flatten());
     cards
+}
+
+/// What one account has done of late.
+fn of_account(recent: Recent) -> [FigureCard; 2] {
+    let both = [
+        ("Opened in a minute", recent.opened),
+        ("Failed in a minute", recent.failed),
+    ];
+    let at_least = if recent.is_complete { "" } else { "≥" };
+    both.map(|(name, count)| FigureCard {
+        name,
+        figure: format!("{at_least}{count}"),
+        note: "of the account below".to_owned(),
+        plot: None,
+    })
 }
 
 /// Those that are not drawn.

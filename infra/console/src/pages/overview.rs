@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use calls::{BackendName, Breaker, SequenceCode};
+use calls::{AccountId, BackendName, Breaker, SequenceCode};
 use cloud::aws::dead_letters::{QueueDepth, queue_name};
 use cloud::pauses::is_pause;
 use cloud::read::conversation_list::{
@@ -18,6 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::console::Console;
 use crate::failure::PageFailure;
 use crate::link;
+use crate::page_query::PageQuery;
 use crate::pages::backends::ShownBreaker;
 use crate::pages::conversation_row::{ConversationRow, name_of};
 use crate::pages::figures::{self, FigureCard};
@@ -71,13 +72,18 @@ struct OverviewPage {
     warned: Vec<WarnedRow>,
 }
 
-pub(crate) async fn overview(State(console): State<Console>) -> Result<Response, PageFailure> {
+pub(crate) async fn overview(
+    State(console): State<Console>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageFailure> {
+    let query = PageQuery::read(query.as_deref());
+    let account = query.account(&console);
     let (cloud, now) = (console.cloud(), console.now());
     let (stack, depths, recent, latest, rates) = futures_util::future::join5(
         cloud.overview(&cloud.accounts),
         depths(&console),
-        recent(&console),
-        latest(&console),
+        recent(&console, account.as_ref()),
+        latest(&console, account.as_ref()),
         ShownRates::of(&console, now),
     )
     .await;
@@ -96,9 +102,9 @@ pub(crate) async fn overview(State(console): State<Console>) -> Result<Response,
         .iter()
         .take(LATEST)
         .map(|it| ConversationRow::of(console.base(), it));
-    let account = console.options.account.as_ref();
+    let here = format!("{}/", console.base());
     page(&OverviewPage {
-        here: format!("{}/", console.base()),
+        here: link::with_query(&here, &[("account", query.text("account"))]),
         now: format!("{now:.3}"),
         in_maintenance: stack.maintenance.holds_at(now),
         notices: notices(&console, &stack, &counts, now),
@@ -106,7 +112,7 @@ pub(crate) async fn overview(State(console): State<Console>) -> Result<Response,
         cards: figures::cards(&console, &stack, recent),
         queues: depths.iter().map(queue_row).collect(),
         breakers: breaker_rows(&stack, now),
-        account: account.map_or_else(String::new, ToString::to_string),
+        account: account.map_or_else(String::new, |account| account.0),
         latest: rows.collect(),
         warned,
         shell: console.shell(Tab::Overview, "Overview"),
@@ -121,8 +127,11 @@ async fn depths(console: &Console) -> Result<Vec<QueueDepth>, cloud::Error> {
 }
 
 /// What the account has done in the last minute.
-async fn recent(console: &Console) -> Result<Option<Recent>, cloud::Error> {
-    let Some(account) = &console.options.account else {
+async fn recent(
+    console: &Console,
+    account: Option<&AccountId>,
+) -> Result<Option<Recent>, cloud::Error> {
+    let Some(account) = account else {
         return Ok(None);
     };
     let from = console.now() - SignedDuration::from_mins(1);
@@ -138,9 +147,12 @@ fn queue_row(depth: &QueueDepth) -> QueueRow {
     }
 }
 
-/// Of the account that the console was started for.
-async fn latest(console: &Console) -> Result<Vec<ConversationRecord>, cloud::Error> {
-    let Some(account) = console.options.account.clone() else {
+/// Of the account that is named, or that the console was started for.
+async fn latest(
+    console: &Console,
+    account: Option<&AccountId>,
+) -> Result<Vec<ConversationRecord>, cloud::Error> {
+    let Some(account) = account.cloned() else {
         return Ok(Vec::new());
     };
     let query = ListQuery {

@@ -1,5 +1,5 @@
-//! Says of the tasks of a call that they are started, or are to start later, where they tell how far they
-//! are: clients look there at once. A task that was quicker has said more.
+//! Records that the tasks of a call have started, or will start later, where their progress is
+//! retrieved: clients look there at once. A task that was quicker has recorded more.
 
 use calls::AccountId;
 use cloud::objects_table::Chunk;
@@ -10,7 +10,7 @@ use objects::{
 };
 use soap::Element;
 
-/// How often a send is noted again that somebody else has noted meanwhile.
+/// Most attempts to record a send while others change it, too.
 const SCHEDULE_CONFLICTS_MAX: u32 = 5;
 
 /// One object of a call that starts a task.
@@ -21,7 +21,7 @@ struct Started<'a> {
     object: &'a Element,
 }
 
-/// Of tasks that go on from now on.
+/// For tasks that begin now.
 pub async fn announce(
     cloud: &Cloud,
     caller: &AccountId,
@@ -35,7 +35,7 @@ pub async fn announce(
     }
 }
 
-/// Of a send that begins at a time of its own, unless it was scheduled before: what became of it then.
+/// For a send that begins at a scheduled time. If it was scheduled before: its present state.
 pub async fn schedule_send(
     cloud: &Cloud,
     caller: &AccountId,
@@ -56,7 +56,7 @@ pub async fn schedule_send(
         chunk.take_effects(&overlay, cloud.events_until());
         match Committed::of(cloud.commit_effects(chunk).await)? {
             Committed::Written(()) => return Ok(scheduled),
-            // Somebody schedules the same just now: that one counts.
+            // Another request schedules the same at this moment; that one is kept.
             Committed::Conflict => {}
         }
     }

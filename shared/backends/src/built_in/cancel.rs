@@ -1,8 +1,8 @@
-//! Delete of ScheduledRequest and ScheduledConversation: what has not started will not start. Perform `cancel`
-//! of an AsyncRequestResult: the tasks of a call end with their next step.
+//! Delete of ScheduledRequest and ScheduledConversation cancels calls that have not started.
+//! Perform `cancel` of an AsyncRequestResult ends the tasks of a call with their next step.
 //!
-//! Doing it twice comes to the same, so a Delete that is carried out again after a crash says
-//! again that it is deleted.
+//! Repeating it has the same result, so a Delete that is carried out again after a crash again
+//! reports success.
 
 use calls::{AccountId, Cancelled, ConversationId, ConversationKey, Method, Phase, RequestId};
 use cloud::aws::queues::ReplyWakeUp;
@@ -13,8 +13,8 @@ use objects::{Cancellation, UnitResult};
 use soap::{Element, ObjectResult};
 use tracing::warn;
 
-/// Looked for in each of the accounts in turn. `carried_out`: the conversation whose own call
-/// asks for this, which has begun with it.
+/// Searches each of the accounts in turn. `carried_out`: the conversation whose own call requests
+/// this; it has started, of course.
 pub(super) async fn cancel(
     cloud: &Cloud,
     accounts: &[AccountId],
@@ -77,7 +77,7 @@ async fn cancel_of(
     })
 }
 
-/// Notes that the tasks of a call are to end; the next step of them finds it.
+/// Records that the tasks of a call are to end; their next step reads it.
 async fn cancel_tasks(
     cloud: &Cloud,
     account: &AccountId,
@@ -113,9 +113,9 @@ async fn cancel_tasks(
     })
 }
 
-/// Gives the first calls their outcomes, and whoever wants to know is told: the wake-up for that
-/// may stand behind one that is held until the time of the call that is cancelled. What is left
-/// of a longer conversation is for the processor.
+/// Gives the first calls their outcomes and sends the wake-up for their replies: the conversation's
+/// own wake-up may be held until the time of the cancelled call. The processor does the rest of a
+/// longer conversation.
 async fn close_cancelled(cloud: &Cloud, key: &ConversationKey, now: Timestamp) {
     let closed = match cloud.conversation_record(key).await {
         Ok(Some(header)) => cloud.close_some(&header, now).await,
@@ -128,7 +128,7 @@ async fn close_cancelled(cloud: &Cloud, key: &ConversationKey, now: Timestamp) {
                 step.replies.into_iter().map(|action| action.wake).collect();
             cloud.send_reply_wake_ups(&wake_ups).await;
         }
-        // The processor is at it already.
+        // The processor is doing it already.
         Ok(Committed::Conflict) => {}
         Err(error) => {
             warn!(conversation = %key, error = error.in_full(), "left for the processor");
@@ -136,7 +136,7 @@ async fn close_cancelled(cloud: &Cloud, key: &ConversationKey, now: Timestamp) {
     }
 }
 
-/// Whose work is to be cancelled.
+/// The account whose work is to be cancelled.
 async fn target(
     cloud: &Cloud,
     account: &AccountId,
@@ -155,14 +155,14 @@ async fn target(
     cloud.single_of_request(account, &request_id).await
 }
 
-/// The code of what was never sent from an account.
+/// The code for calls that the account has never sent.
 const UNKNOWN: u32 = 220;
 
 fn unknown(object: &Element) -> ObjectResult {
     refused(object, UNKNOWN, "AsyncAPI_Item_Not_Found")
 }
 
-/// The code of what cannot be stopped any more.
+/// The code for calls that cannot be cancelled any more.
 const TOO_LATE: u32 = 222;
 
 fn too_late(object: &Element) -> ObjectResult {

@@ -1,8 +1,8 @@
-//! How far a call was taken by one run.
+//! How far one run has carried out a call.
 
 use cloud::CommittedStep;
 
-/// How far a call was taken.
+/// How far a call was carried out.
 pub enum CarriedOut {
     /// Maintenance is on: nothing was done.
     InMaintenance,

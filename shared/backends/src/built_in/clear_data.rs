@@ -1,6 +1,6 @@
-//! Perform ClearData: a data extension gets fresh rows in one write, so that nobody sees half of it; those
-//! that it had are deleted afterwards, however many there are. What is written after the first step lies
-//! with the fresh rows, and stays.
+//! Perform ClearData: a data extension gets an empty partition of rows in one write, so that nobody
+//! sees it half empty. The old rows are deleted afterwards, however many there are. Rows that are
+//! written after the first step go into the new partition and stay.
 
 use cloud::Error;
 use cloud::objects_table::Chunk;
@@ -20,10 +20,10 @@ pub(super) struct ClearTask<'a> {
 pub(super) enum ClearState {
     #[default]
     New,
-    /// It has its fresh rows; those that it had are being deleted.
+    /// It has its new partition; the old rows are being deleted.
     Deleting {
         rows: ReplacedRows,
-        /// Partitions of rows that are empty.
+        /// Partitions whose rows have all been deleted.
         emptied: usize,
         #[serde(default)]
         deleted: u64,
@@ -65,7 +65,7 @@ impl<'a> ClearTask<'a> {
         Ok(NextStep::More(next, chunk))
     }
 
-    /// Takes what is deleted out of the definition.
+    /// Removes the deleted partitions from the definition.
     async fn forget(&self, rows: &ReplacedRows) -> Result<Chunk, Error> {
         let now = self.context.cloud.now();
         let mut overlay = Overlay::new(self.context.account());
@@ -85,7 +85,8 @@ impl Task for ClearTask<'_> {
         state: ClearState,
         _number: u32,
     ) -> Result<NextStep<ClearState>, Error> {
-        // Begun, it has emptied the data extension: what is left of its rows is deleted all the same.
+        // It has begun, so the data extension is empty: the rest of the old rows is deleted
+        // nevertheless.
         if self.context.is_cancelled().await? {
             return Ok(NextStep::ended(self.context.cancelled()));
         }

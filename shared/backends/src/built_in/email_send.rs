@@ -1,9 +1,10 @@
 //! Perform of an EmailSendDefinition: a mail for each person of its audience.
 //!
-//! The first step fixes what is sent and to whom, as a note that later ones read. Each other step looks at
-//! some people and commits their mails, or why there are none, together with the place behind them. So
-//! everybody is taken once, whatever happens. The mails leave when the last of them is ordered; until
-//! then, and while they leave, the Send can be paused and cancelled.
+//! The first step stores what is sent and to whom, as a note that later steps read. Each further
+//! step processes some people and commits their mails, or the reasons why there are none, together
+//! with its place in the audience. So each person is processed once, whatever happens. The mails
+//! leave when the last of them has been created. Until then, and while they leave, the Send can be
+//! paused and cancelled.
 
 use calls::RequestId;
 use cloud::Error;
@@ -18,11 +19,11 @@ use tracing::info;
 
 use super::task::{NextStep, Task, TaskContext, TaskEnd};
 
-/// People that are read in one request. With a mail each and the Send they fill a transaction.
+/// People that are read in one request. With a mail for each and the Send they fill a transaction.
 const PEOPLE_AT_ONCE: i32 = 75;
 
-/// People that are looked at in one step at most: on a list of few there is nothing to commit for most of
-/// those who are read.
+/// Most people that are processed in one step: on a list with few new people there is nothing to
+/// commit for most of those who are read.
 const PEOPLE_IN_STEP: i32 = 1_500;
 
 /// Suppression lists that are read in one request.
@@ -33,9 +34,9 @@ const CANCELLED: u32 = 42_000;
 
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct EmailSendState {
-    /// The step that has noted what is to be done; 0: none has.
+    /// The step that has stored what is to be done; 0: none has.
     plan_step: u32,
-    /// Where its people come from, and the last that was taken of there.
+    /// The source of its people, and the last one that was processed there.
     source: usize,
     after: Option<String>,
     counts: EmailSendCounts,
@@ -46,7 +47,7 @@ pub(super) struct EmailSendTask<'a> {
     plan: Option<EmailSendPlan>,
 }
 
-/// What a step has in hand.
+/// What one step works with.
 struct StepWork {
     overlay: Overlay,
     chunk: Chunk,
@@ -71,7 +72,7 @@ impl<'a> EmailSendTask<'a> {
         &self.context.call.request_id
     }
 
-    /// What the send tells of itself. `None`: it is not known whose it is.
+    /// What the Send shows. `None`: its account is not known.
     fn note<'n>(
         &self,
         plan: &'n EmailSendPlan,
@@ -149,7 +150,7 @@ impl<'a> EmailSendTask<'a> {
         }
     }
 
-    /// It cannot begin. Whoever was told its number finds it ended.
+    /// It cannot begin. Its Send, whose number the caller has, shows that it has ended.
     async fn refused(
         &self,
         mut work: StepWork,
@@ -180,7 +181,8 @@ impl<'a> EmailSendTask<'a> {
         self.context.ask(&mut work.overlay, look).await
     }
 
-    /// What is ordered of it is not sent either: that stands at the Send, where whoever sends looks.
+    /// Mails that it has created are not sent, either: the Send says so, and the notifier reads it
+    /// before it sends.
     fn cancelled(&self, work: StepWork) -> NextStep<EmailSendState> {
         let message = "The send was cancelled".to_owned();
         NextStep::ended(TaskEnd {
@@ -189,7 +191,7 @@ impl<'a> EmailSendTask<'a> {
         })
     }
 
-    /// What was fixed when it began.
+    /// What was stored when it began.
     async fn load_plan(&mut self, state: &EmailSendState) -> Result<EmailSendPlan, Error> {
         if let Some(plan) = self.plan.take() {
             return Ok(plan);
@@ -250,7 +252,7 @@ impl<'a> EmailSendTask<'a> {
         Ok(NextStep::More(state, work.chunk))
     }
 
-    /// The people of a source behind the last that was taken.
+    /// The people of a source after the last one that was processed.
     async fn page_of(&self, people: People, after: Option<&str>) -> Result<ObjectPage, Error> {
         match people {
             People::Stored(partition) => {
@@ -270,7 +272,7 @@ impl<'a> EmailSendTask<'a> {
         }
     }
 
-    /// Decides on people in their order. `true`: the step is full, and others may be left.
+    /// Decides about people in their order. `true`: the step is full, and there may be more.
     async fn take(
         &self,
         send: &EmailSend<'_>,
@@ -315,7 +317,7 @@ impl<'a> EmailSendTask<'a> {
         Ok(false)
     }
 
-    /// Behind the last person: its mails leave from now on.
+    /// After the last person: its mails may leave from now on.
     async fn end(
         &self,
         plan: &EmailSendPlan,

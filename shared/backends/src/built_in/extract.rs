@@ -1,8 +1,8 @@
-//! An extract: the results of an account's calls of a time, written to a file of the bucket.
+//! An extract: the results of an account's calls of a time range, written to a file of the bucket.
 //!
-//! It goes on where the last committed step left it: behind a call of the list, with the parts of the
-//! file that are uploaded and the name of the rest that is too small for one. What a step writes it
-//! writes again after a crash: parts by their number, the rest and the file by their names.
+//! It goes on where the last committed step has stopped: after a call of the list, with the
+//! uploaded parts of the file and the name of the rest that is too small for a part. After a crash
+//! a step writes the same again: parts under their number, the rest and the file under their names.
 
 use calls::SequenceCode;
 use cloud::Error;
@@ -19,23 +19,23 @@ use serde::{Deserialize, Serialize};
 use super::extract_rows::Rows;
 use super::task::{NextStep, Task, TaskContext, TaskEnd};
 
-/// An extract in the hands of one invocation.
+/// An extract, as one invocation writes it.
 pub(super) struct ExtractTask<'a> {
     context: TaskContext<'a>,
 }
 
-/// How far an extract is.
+/// The progress of an extract.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct ExtractState {
-    /// Before the conversation that is in hand.
+    /// Before the present conversation.
     cursor: ListCursor,
     /// The next call of that conversation.
     sequence: u32,
     rows: u64,
     upload: Option<Upload>,
-    /// What of the file is in no part yet: a file of its own.
+    /// The content that is in no part yet: a file of its own.
     rest: Option<String>,
-    /// All parts are there.
+    /// All parts are uploaded.
     is_uploaded: bool,
 }
 
@@ -45,9 +45,9 @@ pub(super) struct Upload {
     parts: Vec<UploadedPart>,
 }
 
-/// What writing came to.
+/// The result of writing.
 enum WrittenExtract {
-    /// To be gone on from.
+    /// To be continued.
     SoFar(ExtractState),
     All(u64),
 }
@@ -60,7 +60,7 @@ impl Task for ExtractTask<'_> {
         state: ExtractState,
         number: u32,
     ) -> Result<NextStep<ExtractState>, Error> {
-        // Its file is made by the last step: until then there is none, and its parts are given up.
+        // The last step creates its file: before that there is none, and its parts are discarded.
         if self.context.is_cancelled().await? {
             return Ok(NextStep::ended(self.context.cancelled()));
         }
@@ -83,7 +83,7 @@ impl Task for ExtractTask<'_> {
                 return Ok(NextStep::ended(TaskEnd::of(performed)));
             }
             Ok(WrittenExtract::SoFar(next)) => next,
-            // Given up by the bucket's lifecycle: nothing of it is left to go on from.
+            // The bucket's lifecycle has deleted the upload: it cannot be continued.
             Err(UploadError::Gone) => ExtractState::default(),
             Err(UploadError::Cloud(error)) => return Err(error),
         };
@@ -114,7 +114,8 @@ impl<'a> ExtractTask<'a> {
         self.context.ask(&mut overlay, read).await
     }
 
-    /// Makes the file of its parts. Done before, its upload is not there any more, and the file is.
+    /// Completes the file. If that was done before, the upload does not exist any more, but the
+    /// file does.
     async fn complete(
         &self,
         key: &str,
@@ -131,7 +132,7 @@ impl<'a> ExtractTask<'a> {
         Ok(WrittenExtract::All(state.rows))
     }
 
-    /// Writes rows until a part is full, the list at its end, or the time over.
+    /// Writes rows until a part is full, the list ends, or the time is over.
     async fn write(
         &self,
         order: &ExtractOrder,
@@ -178,8 +179,8 @@ impl<'a> ExtractTask<'a> {
         Ok(WrittenExtract::SoFar(state))
     }
 
-    /// Takes the calls of a conversation from where the state is on. `false`: it is time to put aside
-    /// what there is.
+    /// Writes the calls of a conversation, beginning at the state. `false`: it is time to store the
+    /// rest.
     async fn take(
         &self,
         record: &ConversationRecord,
@@ -193,7 +194,7 @@ impl<'a> ExtractTask<'a> {
                 return Ok(true);
             };
             for call in &read.calls {
-                // Not itself.
+                // Not the extract itself.
                 if call.call.request_id != self.context.call.request_id {
                     state.rows += rows.take(self.context.cloud, &read.header, call).await?;
                 }
@@ -208,7 +209,8 @@ impl<'a> ExtractTask<'a> {
         Ok(true)
     }
 
-    /// A part where there is enough for one, else a file of its own that the next step goes on with.
+    /// Uploads a part if there is enough for one; otherwise a file of its own, with which the next
+    /// step goes on.
     async fn put_aside(
         &self,
         key: &str,

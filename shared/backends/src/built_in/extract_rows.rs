@@ -25,14 +25,14 @@ const COLUMNS: [&str; 13] = [
     "CompleteDate",
 ];
 
-/// Rows in memory, as they will stand in the file.
+/// Rows in memory, in the format of the file.
 pub(super) struct Rows<'a> {
     order: &'a ExtractOrder,
     bytes: Vec<u8>,
 }
 
 impl<'a> Rows<'a> {
-    /// Behind those that are there already.
+    /// After those that exist already.
     pub(super) fn behind(bytes: Vec<u8>, order: &'a ExtractOrder, with_headers: bool) -> Self {
         let mut rows = Self { order, bytes };
         if with_headers {
@@ -49,8 +49,8 @@ impl<'a> Rows<'a> {
         self.bytes
     }
 
-    /// Writes the rows of a call, if it is of the time asked for; how many they are. What is kept no
-    /// longer has none.
+    /// Writes the rows of a call, if it is in the time range; returns how many. A call that is not
+    /// kept any more has none.
     pub(super) async fn take(
         &mut self,
         cloud: &Cloud,
@@ -116,7 +116,7 @@ impl<'a> Rows<'a> {
         Ok(u64::try_from(count).unwrap_or(u64::MAX))
     }
 
-    /// Memory takes whatever is written.
+    /// Writing to memory does not fail.
     fn write(&mut self, write: impl FnOnce(&mut Writer<&mut Vec<u8>>) -> csv::Result<()>) {
         let quotes = match self.order.quotes_all {
             true => QuoteStyle::Always,

@@ -1,8 +1,9 @@
-//! Perform of an ImportDefinition: a file of the bucket, row by row, into a list or a data extension.
+//! Perform of an ImportDefinition: a file of the bucket, row by row, into a list or a data
+//! extension.
 //!
-//! Each step decides some rows and commits them together with the place in the file behind them, with
-//! what it has counted and with the lines of the rows that it refused. So a row is imported once,
-//! whatever happens. An Overwrite fills rows that nobody sees, and swaps them in at the end.
+//! Each step decides some rows and commits them together with its place in the file, its counts,
+//! and the lines of refused rows. So a row is imported once, whatever happens. An Overwrite fills
+//! an invisible partition of rows, which becomes visible at the end.
 
 use cloud::Error;
 use cloud::aws::files::{UploadError, import_key};
@@ -17,13 +18,13 @@ use super::import_file::{FileError, FileRecord, ImportFile};
 use super::import_state::{ImportContext, ImportState};
 use super::task::{NextStep, Task, TaskContext};
 
-/// Rows of a step: with the summary, no more records than a transaction of effects may have.
+/// Rows of a step: with the summary, as many records as a transaction of effects may have.
 const ROWS_AT_ONCE: usize = 75;
 
-/// The code of a row whose bytes are no text.
+/// The code of a row whose bytes are not valid text.
 const NOT_READABLE: u32 = 204;
 
-/// What an invocation has in hand of an import.
+/// What an invocation works with.
 struct ImportWork<'a> {
     overlay: Overlay,
     file: ImportFile<'a>,
@@ -45,7 +46,7 @@ impl<'a> ImportTask<'a> {
         }
     }
 
-    /// The first step: what is to be done is fixed, and the file is there.
+    /// The first step: stores what is to be done, and opens the file.
     async fn begin(&mut self) -> Result<NextStep<ImportState>, Error> {
         let TaskContext {
             cloud,
@@ -162,7 +163,7 @@ impl<'a> ImportTask<'a> {
         Ok(NextStep::More(state, chunk))
     }
 
-    /// Decides rows, as many as a transaction holds; the lines of those that are refused.
+    /// Decides rows, as many as fit into a transaction; returns the lines of refused ones.
     async fn take(
         &self,
         work: &mut ImportWork<'_>,

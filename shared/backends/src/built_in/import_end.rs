@@ -1,4 +1,4 @@
-//! Behind the last row of an import: what an Overwrite swaps and deletes, and the end.
+//! After the last row of an import: the swap and the deletions of an Overwrite, and the end.
 
 use cloud::Error;
 use cloud::objects_table::Chunk;
@@ -12,7 +12,7 @@ use super::task::{NextStep, TaskEnd};
 const DELETED_AT_ONCE: i32 = 500;
 
 impl ImportContext<'_> {
-    /// The rows that were imported become those of the data extension, unless the import failed.
+    /// The imported rows become those of the data extension, unless the import failed.
     pub(super) async fn swap(
         &self,
         mut state: ImportState,

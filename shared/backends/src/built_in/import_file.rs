@@ -1,8 +1,8 @@
-//! The file of an import, read range by range from the bucket, record by record.
+//! The file of an import, read from the bucket in ranges, record by record.
 //!
-//! Whether a byte stands between quotes cannot be said without all that is before it, so the place to go
-//! on from is always the end of a whole record. Fields are told apart by their bytes and decoded one by
-//! one; UTF-16, where that cannot be, is decoded range by range.
+//! Whether a byte is between quotes depends on everything before it, so reading is always continued
+//! at the end of a whole record. Fields are separated by their bytes and decoded one by one.
+//! UTF-16, where this is impossible, is decoded range by range.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -14,20 +14,20 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use objects::ImportFormat;
 use serde::{Deserialize, Serialize};
 
-/// Bytes that are read in one request, and held in memory.
+/// Bytes that are read in one request and held in memory.
 const RANGE_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Longest record: a quote that is never closed makes one record of all that follows.
+/// Longest record: an unclosed quote makes one record of everything after it.
 const RECORD_BYTES_MAX: usize = 1024 * 1024;
 
-/// How far a file is read.
+/// The place up to which a file is read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FilePlace {
     etag: String,
     size: u64,
     /// Where the next record begins.
     offset: u64,
-    /// Records before it, headings included.
+    /// Records before it, including headings.
     pub(super) records: u64,
     encoding: String,
 }
@@ -35,16 +35,16 @@ pub(super) struct FilePlace {
 /// One record of the file.
 pub(super) struct FileRecord {
     pub(super) fields: Vec<String>,
-    /// Its bytes are a text of the file's encoding.
+    /// Its bytes are valid in the file's encoding.
     pub(super) is_readable: bool,
-    /// With what stands between it and the one before it.
+    /// Including what is between it and the record before it.
     bytes: usize,
 }
 
-/// Why a file cannot be read on.
+/// Why a file cannot be read any further.
 #[derive(Debug)]
 pub(super) enum FileError {
-    /// In words, for whoever imports.
+    /// As text for the caller.
     Unusable(String),
     Cloud(Error),
 }
@@ -64,7 +64,7 @@ impl From<RangeError> for FileError {
     }
 }
 
-/// A file in the hands of one invocation.
+/// A file, as one invocation reads it.
 pub(super) struct ImportFile<'a> {
     files: &'a Files,
     key: String,
@@ -72,11 +72,11 @@ pub(super) struct ImportFile<'a> {
     quotes: bool,
     encoding: &'static Encoding,
     pub(super) place: FilePlace,
-    /// Bytes from the place on; of UTF-16, what they say in UTF-8.
+    /// Bytes from the place on; UTF-16 is converted to UTF-8.
     text: Vec<u8>,
-    /// Where the text begins that is not taken yet.
+    /// Where in the buffer the text begins that has not been taken.
     at: usize,
-    /// Where in the file the bytes in hand end.
+    /// Where in the file the buffer ends.
     read_to: u64,
 }
 
@@ -99,7 +99,7 @@ impl<'a> ImportFile<'a> {
         Ok(Self::at(files, key, format, place))
     }
 
-    /// Goes on where a file was left.
+    /// Continues where reading was stopped.
     pub(super) fn at(
         files: &'a Files,
         key: String,
@@ -127,12 +127,12 @@ impl<'a> ImportFile<'a> {
         self.read_to >= self.place.size
     }
 
-    /// The next records, at most so many; none: the file is at its end.
+    /// The next records, at most so many; none: the end of the file.
     pub(super) async fn records(&mut self, max: usize) -> Result<Vec<FileRecord>, FileError> {
         loop {
             let is_last = self.is_read_whole();
-            let left = &self.text[self.at..];
-            let records = self.parse(left, max, is_last);
+            let unparsed = &self.text[self.at..];
+            let records = self.parse(unparsed, max, is_last);
             if !records.is_empty() {
                 return Ok(records);
             }
@@ -141,7 +141,7 @@ impl<'a> ImportFile<'a> {
                 self.place.offset = self.place.size;
                 return Ok(records);
             }
-            if left.len() > RECORD_BYTES_MAX {
+            if unparsed.len() > RECORD_BYTES_MAX {
                 return Err(FileError::Unusable(format!(
                     "The record behind record {} is longer than 1 MB: a quote in it is not closed",
                     self.place.records
@@ -151,7 +151,7 @@ impl<'a> ImportFile<'a> {
         }
     }
 
-    /// The first of the records that were given is done with; each in its turn.
+    /// The first of the records that were returned is done; to be called for each in turn.
     pub(super) fn take(&mut self, record: &FileRecord) {
         let ends_at = self.at + record.bytes;
         let bytes = &self.text[self.at..ends_at];
@@ -196,7 +196,8 @@ impl<'a> ImportFile<'a> {
 
     /// Whole records at the beginning of some text.
     fn parse(&self, text: &[u8], max: usize, is_last: bool) -> Vec<FileRecord> {
-        // A reader takes a byte order mark away where it begins, and it begins in the middle.
+        // The parser would remove a byte order mark at its beginning, which is in the middle of the
+        // file.
         let begun = (&b"\n"[..]).chain(text);
         let mut reader = ReaderBuilder::new()
             .has_headers(false)
@@ -210,7 +211,7 @@ impl<'a> ImportFile<'a> {
         while records.len() < max && matches!(reader.read_byte_record(&mut record), Ok(true)) {
             let ends_at = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
             let ends_at = ends_at.saturating_sub(1).min(text.len());
-            // It may go on behind what is in hand.
+            // The record may continue after the buffer.
             if ends_at == text.len() && !is_last {
                 break;
             }
@@ -263,7 +264,7 @@ fn whole_units(bytes: &[u8], encoding: &'static Encoding) -> usize {
         true => bytes[last + 1],
         false => bytes[last],
     };
-    // The first half of a pair waits for the second one.
+    // The first half of a surrogate pair waits for the second one.
     match (0xd8..=0xdb).contains(&high) {
         true => last,
         false => length,
@@ -283,7 +284,7 @@ fn encoding_of(format: &ImportFormat, bytes: &[u8]) -> Result<(&'static Encoding
         format!("EncodingCodePage {page} is not supported: 65001 (UTF-8), 1200, 1201, 932, 936, 949, 950, 54936, 874, 1250 to 1258, 20127 and 28591 to 28606 are")
     })?;
     let is_multibyte = !encoding.is_single_byte() && encoding != UTF_8;
-    // These bytes occur inside characters, too.
+    // These bytes also occur inside other characters.
     if is_multibyte && b"|\\^~`{}@[]_".contains(&format.delimiter) {
         let delimiter = char::from(format.delimiter);
         return Err(format!(

@@ -1,4 +1,4 @@
-//! How far an import is, and what it tells of itself.
+//! The progress of an import, and what its summary shows.
 
 use cloud::Error;
 use cloud::aws::files::extract_key;
@@ -15,11 +15,11 @@ use super::task::{NextStep, TaskContext, TaskEnd};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct ImportState {
-    /// As it was when the import began; `None`: it has not.
+    /// The plan that was made when the import began; `None`: it has not begun.
     pub(super) plan: Option<ImportPlan>,
     pub(super) file: Option<FilePlace>,
     pub(super) columns: Vec<ImportColumn>,
-    /// How many fields a record has; 0: nobody has said.
+    /// How many fields a record has; 0: not known.
     pub(super) width: usize,
     pub(super) counts: ImportCounts,
     pub(super) errors: ErrorFilePlace,
@@ -43,7 +43,7 @@ impl<'a> ImportContext<'a> {
         extract_key(&plan.account, &name)
     }
 
-    /// What the import tells of itself.
+    /// What the summary shows.
     pub(super) fn summary<'s>(
         &self,
         state: &'s ImportState,
@@ -80,7 +80,7 @@ impl<'a> ImportContext<'a> {
         objects::fresh_rows(&plan.account, &call.request_id, self.task.ordinal)
     }
 
-    /// A chunk that says how the import stands.
+    /// A chunk that updates the summary.
     pub(super) async fn noted(
         &self,
         overlay: &mut Overlay,
@@ -101,7 +101,7 @@ impl<'a> ImportContext<'a> {
         Ok(chunk)
     }
 
-    /// It cannot begin. Whoever was told its number finds it ended.
+    /// It cannot begin. Its summary, whose number the caller has, shows that it has ended.
     pub(super) async fn refused(
         &self,
         code: u32,

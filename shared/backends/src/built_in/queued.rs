@@ -1,4 +1,4 @@
-//! A call that was queued, chunk by chunk, each committed with its results.
+//! Queued calls, chunk by chunk, each committed with its results.
 
 use calls::{AccountId, Call, Ended, Outcome, OverallStatus, Progress};
 use cloud::conversation::commit::{CallEnd, ChunkPosition};
@@ -14,9 +14,9 @@ pub use super::carried_out::CarriedOut;
 use super::task_run::TaskRun;
 use super::{decide_chunk, mails_in, merged};
 
-/// Carries out a call from where it stands. Each chunk's effects are committed together with the
-/// progress, the last one's together with the outcome, so none of them happens twice. At the
-/// deadline it stops between two chunks.
+/// Carries out a call from its present state. The effects of each chunk are committed together with
+/// the progress, those of the last one together with the outcome, so that none happens twice. At
+/// the deadline it stops between two chunks.
 pub async fn carry_out(
     cloud: &Cloud,
     header: &ConversationRecord,
@@ -63,7 +63,7 @@ async fn in_chunks(
         .unwrap_or(usize::MAX)
         .min(units.len());
     let mut overlay = Overlay::new(&call.account);
-    // Whoever turns the switch in this process waits until what is begun here is committed.
+    // Whoever turns the maintenance switch in this process waits until this call is committed.
     let _carrying_out = cloud.carrying_out().await;
     let first = &units[done..units.len().min(done + READ_AHEAD)];
     let first = objects::missing(&overlay, request, first);
@@ -71,7 +71,7 @@ async fn in_chunks(
         FirstLoad::Loaded => {}
         FirstLoad::InMaintenance => return Ok(CarriedOut::InMaintenance),
     }
-    // By the switch that has just been looked at.
+    // According to the switch that has just been read.
     if cloud.pause_of(&header.conversation).is_some() {
         return Ok(CarriedOut::InMaintenance);
     }
@@ -116,7 +116,7 @@ async fn in_chunks(
     }
 }
 
-/// What the chunks that are committed came to.
+/// The results of the committed chunks.
 async fn results_so_far(
     cloud: &Cloud,
     header: &ConversationRecord,
@@ -128,7 +128,7 @@ async fn results_so_far(
     }
 }
 
-/// The same reader as at the door, over what the door kept.
+/// The same reader that has read the request, applied to the stored payload.
 fn read_body(call: &Call, body: PackedBody) -> Result<soap::CallRequest, Error> {
     let unreadable = || Error::Unreadable {
         sk: format!("CALL of {}", call.request_id),
@@ -141,7 +141,8 @@ fn read_body(call: &Call, body: PackedBody) -> Result<soap::CallRequest, Error> 
     }
 }
 
-/// For whom: an account that the door has let the caller act for.
+/// The account for which it is done: the caller was allowed to act for it when the call was
+/// accepted.
 fn client_of(call: &Call, request: &soap::CallRequest) -> Result<AccountId, Error> {
     let unreadable = |_several| Error::Unreadable {
         sk: format!("CALL of {}", call.request_id),

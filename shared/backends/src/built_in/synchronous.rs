@@ -1,4 +1,4 @@
-//! A call whose caller waits: decided and committed chunk by chunk, within the time that there is.
+//! Synchronous calls: decided and committed chunk by chunk, while there is time.
 
 use calls::{AccountId, RequestId};
 use cloud::error::SHARED_RECORD_CONFLICTS_MAX;
@@ -9,16 +9,17 @@ use soap::{CallRequest, ObjectResult};
 
 use super::{decide_chunk, merged};
 
-/// The front door waits 30 s for an answer; what is not begun by then is refused, object by object.
+/// API Gateway waits 30 s for an answer; objects that are not begun by then are refused, each in
+/// its result.
 const TIME_MAX: SignedDuration = SignedDuration::from_secs(24);
 
-/// What carrying it out came to: a result per object, and the mails that are owed.
+/// The outcome: a result per object, and the mails to be sent.
 pub struct SynchronousOutcome {
     pub results: Vec<ObjectResult>,
     pub mails: Vec<SendOrder>,
 }
 
-/// Carries out the objects of a call, as many as time allows.
+/// Carries out the objects of a call, as many as there is time for.
 pub async fn carry_out(
     cloud: &Cloud,
     account: &AccountId,

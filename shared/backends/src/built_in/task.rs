@@ -1,7 +1,7 @@
-//! What a task is to whoever carries it out: steps, each from a state to the next one.
+//! The interface of a task: steps, each from a state to the next one.
 //!
-//! The state of the last committed step is all that a task goes on from. What a step does outside the
-//! transaction that commits it is done again after a crash, under the same names.
+//! A task goes on from the state of the last committed step and nothing else. What a step does
+//! outside its transaction is done again after a crash, under the same names.
 
 use calls::{AccountId, CANCELLED, Call, Subscription};
 use cloud::objects_table::Chunk;
@@ -12,22 +12,22 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use soap::{Detail, Element, ObjectResult};
 
-/// What each step of a task knows.
+/// What each step of a task gets.
 #[derive(Clone, Copy)]
 pub(super) struct TaskContext<'a> {
     pub(super) cloud: &'a Cloud,
     pub(super) call: &'a Call,
     pub(super) request: &'a MethodCall<'a>,
-    /// What starts it, and which one of the call that is.
+    /// The object that starts it, and its index in the call.
     pub(super) object: &'a Element,
     pub(super) ordinal: usize,
-    /// A step that takes long is to end by then, and the run of steps does.
+    /// When a long step, and the run of steps, must end.
     pub(super) deadline: Timestamp,
 }
 
-/// What a step came to.
+/// The result of a step.
 pub(super) enum NextStep<S> {
-    /// To be committed with what it changes, and gone on from. The results of the chunk are notes.
+    /// To be committed with its changes, and continued. The results of the chunk are notes.
     More(S, Chunk),
     Ended(Box<TaskEnd>),
 }
@@ -38,30 +38,30 @@ impl<S> NextStep<S> {
     }
 }
 
-/// How a task ended, with the last that it changes.
+/// How a task has ended, with its last changes.
 pub(super) struct TaskEnd {
     pub(super) result: ObjectResult,
     pub(super) chunk: Chunk,
-    /// Who is told beside those that the call names.
+    /// Who gets a mail in addition to the SendResponseTo of the call.
     pub(super) also_notified: Vec<Subscription>,
 }
 
-/// A task in the hands of one invocation.
+/// A task, as one invocation carries it out.
 pub(super) trait Task {
     type State: Default + Serialize + DeserializeOwned;
 
-    /// One step from there on. `number`: from 1 on, and never the same twice in a call but for a step
-    /// that was not committed.
+    /// Makes one step. `number` counts from 1, and is used again only for a step that was not
+    /// committed.
     async fn step(
         &mut self,
         state: Self::State,
         number: u32,
     ) -> Result<NextStep<Self::State>, Error>;
 
-    /// What the last step changes is committed.
+    /// The changes of the last step are committed.
     fn committed(&mut self) {}
 
-    /// How many rows it has behind it: what whoever asks for its progress is told.
+    /// How many rows are done, as its progress shows.
     fn rows(_state: &Self::State) -> u64 {
         0
     }
@@ -76,7 +76,7 @@ impl TaskContext<'_> {
         objects::task_number(&self.call.account, &self.call.request_id, self.ordinal)
     }
 
-    /// Whether somebody wants the tasks of the call to end.
+    /// Whether the tasks of the call are to be cancelled.
     pub(super) async fn is_cancelled(&self) -> Result<bool, Error> {
         let call = self.call;
         self.cloud
@@ -84,12 +84,12 @@ impl TaskContext<'_> {
             .await
     }
 
-    /// The end of a task that somebody has cancelled.
+    /// The end of a cancelled task.
     pub(super) fn cancelled(&self) -> TaskEnd {
         TaskEnd::of(self.refused(CANCELLED, "The task was cancelled".to_owned()))
     }
 
-    /// The result of a task that came to its end.
+    /// The result of a completed task.
     pub(super) fn performed(&self, message: String) -> ObjectResult {
         ObjectResult {
             ok: true,
@@ -102,7 +102,7 @@ impl TaskContext<'_> {
         }
     }
 
-    /// The result of one that did not.
+    /// The result of a failed task.
     pub(super) fn refused(&self, code: u32, message: String) -> ObjectResult {
         ObjectResult {
             ok: false,
@@ -122,7 +122,7 @@ impl TaskContext<'_> {
         }
     }
 
-    /// Asks until all is loaded that the answer needs.
+    /// Repeats the question until all records are loaded that the answer needs.
     pub(super) async fn ask<T>(
         &self,
         overlay: &mut Overlay,
@@ -138,7 +138,7 @@ impl TaskContext<'_> {
 }
 
 impl TaskEnd {
-    /// Nothing is changed any more, and nobody else is told.
+    /// Changes nothing more, and sends no mail.
     pub(super) fn of(result: ObjectResult) -> Self {
         Self {
             result,

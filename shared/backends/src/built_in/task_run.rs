@@ -1,6 +1,7 @@
-//! A run of tasks: step after step, each committed, for as long as the invocation may.
+//! A run of tasks: step after step, each committed, while the invocation has time.
 //!
-//! A call can start several of one kind: they are carried out one after the other, in their order.
+//! A call can start several tasks of one kind; they are carried out one after the other, in their
+//! order.
 
 use calls::{
     AccountId, Call, ConversationKey, Ended, Outcome, OverallStatus, Progress, SequenceCode,
@@ -32,32 +33,32 @@ pub(super) struct TaskRun<'a> {
     pub(super) deadline: Timestamp,
 }
 
-/// How far the tasks of a call are, as it is stored.
+/// The progress of the tasks of a call, as it is stored.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct StoredTasks {
-    /// Which object's task is next, or under way.
+    /// The object whose task is next or in progress.
     object: usize,
-    /// What those before it came to.
+    /// The results of those before it.
     results: Vec<ObjectResult>,
-    /// Who is told of them beside those that the call names.
+    /// Who gets a mail about them in addition to the SendResponseTo of the call.
     also_notified: Vec<Subscription>,
-    /// As the task wrote it; `None`: it has not begun.
+    /// The state that the task wrote; `None`: it has not begun.
     state: Option<String>,
-    /// How many rows the task has behind it.
+    /// How many rows of the task are done.
     #[serde(default)]
     rows: u64,
 }
 
-/// How far the tasks of a call are, for whoever asks.
+/// The progress of the tasks of a call, as it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TaskReport {
-    /// Which object's task is next, or under way, from 0.
+    /// The object whose task is next or in progress, from 0.
     pub object: usize,
-    /// How many rows it has behind it: written, imported, deleted.
+    /// How many rows are done: written, imported, deleted.
     pub rows: u64,
 }
 
-/// How far the tasks of a call are; `None`: it has none, or they have not begun.
+/// The progress of the tasks of a call; `None`: it has none, or they have not begun.
 pub async fn progress(
     cloud: &Cloud,
     conversation: &ConversationKey,
@@ -73,7 +74,7 @@ pub async fn progress(
     }))
 }
 
-/// Where a run stands.
+/// The present state of a run.
 struct TaskPosition {
     header: ConversationRecord,
     stored: StoredTasks,
@@ -83,14 +84,14 @@ struct TaskPosition {
 }
 
 impl TaskRun<'_> {
-    /// As far as it goes until the deadline.
+    /// Goes on until the deadline.
     pub(super) async fn carry_on(
         &self,
         header: &ConversationRecord,
         progress: Progress,
     ) -> Result<CarriedOut, CommitError> {
         let cloud = self.cloud;
-        // Whoever turns the switch in this process waits until what is begun here is committed.
+        // Whoever turns the maintenance switch in this process waits until this step is committed.
         let _carrying_out = cloud.carrying_out().await;
         if cloud.in_maintenance().await? || cloud.pause_of(&header.conversation).is_some() {
             return Ok(CarriedOut::InMaintenance);
@@ -130,7 +131,7 @@ impl TaskRun<'_> {
         self.end(at, Chunk::of_results(Vec::new())).await
     }
 
-    /// Where the last committed step left it.
+    /// The state of the last committed step.
     async fn position(
         &self,
         header: &ConversationRecord,
@@ -160,7 +161,7 @@ impl TaskRun<'_> {
         }
     }
 
-    /// Steps of one task. `None`: its time was up before its end.
+    /// Makes steps of one task. `None`: the deadline came before its end.
     async fn steps<T: Task>(
         &self,
         mut task: T,
@@ -209,7 +210,7 @@ impl TaskRun<'_> {
         Ok(())
     }
 
-    /// Commits how the call ended, with the last that its tasks change.
+    /// Commits the outcome of the call, with the last changes of its tasks.
     async fn end(&self, at: TaskPosition, chunk: Chunk) -> Result<CarriedOut, CommitError> {
         let now = self.cloud.now();
         let StoredTasks {

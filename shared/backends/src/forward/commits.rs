@@ -1,8 +1,8 @@
-//! What is committed of a call on its way to its backend: that a piece is begun, what came of it, that
-//! the call waits, that it is sent again, how it ends.
+//! The commits of a forwarded call: that a piece is begun, its result, that the call waits, that it
+//! is sent again, its outcome.
 //!
-//! Others change when the conversation is looked at, and what came of a call must not be lost over that:
-//! each commit is tried again as long as the call stands where it stood.
+//! Others change the header when they look at the conversation, and the result of a call must not
+//! be lost because of that: each commit is repeated as long as the call is in the same state.
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ use tracing::warn;
 use super::forward_end::ForwardEnd;
 use super::queued::{Forwarded, ForwardedCall};
 
-/// How often the same is done because the table is out of reach, and after which pause: a second and a
-/// half in all, which whoever finds the call begun leaves it.
+/// How often a commit is repeated while the table cannot be reached, and after which pause: a
+/// second and a half in all. The other run that finds the call begun waits for longer.
 const COMMIT_FAILURES_MAX: u32 = 5;
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
@@ -40,15 +40,15 @@ impl ForwardedCall<'_> {
             Ok(header) => return Ok(header),
             Err(error) => error,
         };
-        // The answer may have been lost, and not the commit: then nobody else sends it.
+        // Perhaps only the answer to the commit was lost: then no other run sends it.
         match cloud.conversation_record(&header.key).await? {
             Some(found) if begun_in(&found.conversation.phase) == Some(begun) => Ok(found),
             Some(_) | None => Err(error),
         }
     }
 
-    /// The header as it is now, if it still stands where it stood: others change when it is looked at,
-    /// and what came of a call must not be lost over that.
+    /// The present header, if the call is in the same state: others change the header when they
+    /// look at it, and the result of a call must not be lost because of that.
     async fn reload(&self, seen: &ConversationRecord) -> Result<ConversationRecord, CommitError> {
         match self.cloud.conversation_record(&seen.key).await? {
             Some(found) if found.conversation.phase == seen.conversation.phase => Ok(found),
@@ -56,8 +56,8 @@ impl ForwardedCall<'_> {
         }
     }
 
-    /// The header that a commit is tried again over. A table that is out of reach for a moment must not
-    /// make unknown what is known; whether that commit was made all the same shows by a conflict.
+    /// The header over which a commit is repeated. A table that cannot be reached for a moment must
+    /// not make a known result unknown. If the commit was made nevertheless, a conflict shows it.
     async fn again(
         &self,
         header: ConversationRecord,
@@ -134,7 +134,7 @@ impl ForwardedCall<'_> {
         Err(CommitError::Conflict)
     }
 
-    /// The same is sent again after a while.
+    /// The same is sent again after a pause.
     pub(super) async fn repeat(
         &self,
         header: &ConversationRecord,

@@ -1,4 +1,5 @@
-//! One request to a backend and what it means, logged in as the operator has set.
+//! One request to a backend and the meaning of its answer, with the login that the operator has
+//! set.
 
 use std::time::Duration;
 
@@ -12,14 +13,13 @@ use tokio::time::Instant;
 use super::judge::{Judgement, judge};
 use super::token::{NoToken, new_login, token};
 
-/// Requests that one exchange makes at most: a token that has ended and a secret that was rotated may
-/// come together.
+/// Most requests of one exchange: an expired token and a rotated secret may occur together.
 const REQUESTS_MAX: u32 = 3;
 
-/// With less time than this left, nothing more is sent.
+/// With less time than this remaining, nothing more is sent.
 const TIME_LEFT_MIN: Duration = Duration::from_secs(1);
 
-/// What is sent.
+/// The request.
 #[derive(Clone, Copy)]
 pub(super) struct OutgoingRequest<'a> {
     /// The operation's name.
@@ -27,13 +27,13 @@ pub(super) struct OutgoingRequest<'a> {
     pub(super) payload: &'a str,
     /// Longest wait for one answer.
     pub(super) timeout: Duration,
-    /// Longest time for all of it: whoever waits for longer may have been given up.
+    /// Longest time for everything: after that, others may assume that this run has died.
     pub(super) in_all: Duration,
 }
 
-/// Sends a payload; again with a new token where the backend says that the old one has ended, and with
-/// another secret where it does not let the server in and there is one: it has then certainly done
-/// nothing.
+/// Sends a payload. Sends it again with a new token if the backend says that the old one has
+/// expired, and with another secret if the backend refuses the login and there is another one: in
+/// both cases it has certainly done nothing.
 pub(super) async fn exchange(
     cloud: &Cloud,
     backend: &ConfiguredBackend,
@@ -47,8 +47,8 @@ pub(super) async fn exchange(
             Ok(logged_in) => logged_in,
             Err(not_ready) => return not_ready,
         };
-        let left = ends.saturating_duration_since(Instant::now());
-        if left < TIME_LEFT_MIN {
+        let remaining = ends.saturating_duration_since(Instant::now());
+        if remaining < TIME_LEFT_MIN {
             return Judgement::not_ready("logging in to it takes too long");
         }
         let post = ForwardPost {
@@ -56,7 +56,7 @@ pub(super) async fn exchange(
             content_type: "text/xml; charset=utf-8",
             soap_action: Some(outgoing.action),
             body: soap::write_forwarded(logged_in.identity(&current), outgoing.payload),
-            timeout: outgoing.timeout.min(left),
+            timeout: outgoing.timeout.min(remaining),
         };
         let judged = judge(cloud.forwarding.post(post, cloud.now()).await);
         match (judged, logged_in) {
@@ -71,7 +71,7 @@ pub(super) async fn exchange(
     Judgement::not_ready("it says of a new token, too, that it has expired")
 }
 
-/// What a request is logged in with.
+/// The login of a request.
 enum LoggedIn {
     Password,
     Token(String),
@@ -85,7 +85,7 @@ impl LoggedIn {
                 username: name,
                 password,
             },
-            // A client has a token always.
+            // A client always has a token.
             (Self::Password, BackendIdentity::Client { .. }) => Identity::Token(""),
         }
     }

@@ -1,11 +1,11 @@
-//! How a forwarded call ends: what came back of it, and what is said of the rest.
+//! The end of a forwarded call: its results, and the outcome of the rest.
 
 use calls::{BackendName, Call, Ended, Outcome, OverallStatus};
 use jiff::Timestamp;
 use objects::UnitResult;
 use soap::{Element, ObjectResult};
 
-/// The code of an outcome that nobody knows.
+/// The code of an unknown outcome.
 pub const UNKNOWN: u32 = 298;
 
 /// The end of a call, before it is committed.
@@ -25,7 +25,7 @@ pub(super) struct EndContext<'a> {
 }
 
 impl EndContext<'_> {
-    /// With what came back of all its objects.
+    /// With results for all of its objects.
     pub(super) fn answered(self, results: Vec<ObjectResult>, last: OverallStatus) -> ForwardEnd {
         let failed: Vec<&ObjectResult> = results.iter().filter(|result| !result.ok).collect();
         let overall_status = match OverallStatus::of(results.len(), failed.len()) {
@@ -47,7 +47,7 @@ impl EndContext<'_> {
         }
     }
 
-    /// Nobody knows what became of what comes after these results.
+    /// The fate of the objects after these results is unknown.
     pub(super) fn unknown(self, results: Vec<ObjectResult>, reason: &str) -> ForwardEnd {
         let message = format!(
             "Unknown. The call was sent to the backend {}, and nobody knows what became of it: \
@@ -57,7 +57,7 @@ impl EndContext<'_> {
         self.broken_off(results, Ended::Unknown, &message, Some(UNKNOWN))
     }
 
-    /// The backend refused what comes after these results.
+    /// The backend refused the objects after these results.
     pub(super) fn refused(
         self,
         results: Vec<ObjectResult>,
@@ -67,7 +67,7 @@ impl EndContext<'_> {
         self.broken_off(results, Ended::CarriedOut, message, code)
     }
 
-    /// The backend answered for fewer objects than were sent: there is no place to go on from.
+    /// The backend answered for fewer objects than were sent, so it is not known where to go on.
     pub(super) fn incomplete(self, results: Vec<ObjectResult>) -> ForwardEnd {
         let failed = results.iter().find(|result| !result.ok);
         let code = failed.and_then(|result| result.error_code);
@@ -78,7 +78,7 @@ impl EndContext<'_> {
         self.broken_off(results, Ended::CarriedOut, &message, code)
     }
 
-    /// The end of a call that goes no further: what came back before stays its result.
+    /// The end of a call that cannot be continued: results that came before are kept.
     fn broken_off(
         self,
         mut results: Vec<ObjectResult>,

@@ -1,35 +1,35 @@
-//! What the answer of a backend means. Pure, and the only place that decides it.
+//! Decides what the answer of a backend means. Pure, and the only place that decides it.
 //!
-//! The question is always the same: is it certain that the call was not carried out? Then it waits and
-//! is sent later, or fails where sending it again would find the same. Is it certain that it was? Then
-//! the answer is its outcome. Everything else is unknown.
+//! The question is always the same: is it certain that the call was not carried out? Then it waits
+//! and is sent later, or fails if it would be refused again. Is it certain that it was carried out?
+//! Then the answer is its outcome. Everything else is unknown.
 
 use calls::CallFate;
 use cloud::outbound::forward::BackendResponse;
 use jiff::SignedDuration;
 use soap::{BackendAnswer, BackendFault, Element};
 
-/// How long a backend is left alone that asks for less, and does not say for how long.
+/// How long to wait for a backend that asks for fewer requests without saying for how long.
 const PAUSE_AFTER_TOO_MUCH: SignedDuration = SignedDuration::from_secs(30);
 
 /// What an answer means.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Judgement {
-    /// The payload of an answer; whether it answers this call is for the reader of its results.
+    /// The payload of an answer; the reader of its results checks whether it answers this call.
     Answered(Element),
-    /// Certainly not carried out, and nothing is wrong with the call: it is sent later. Nobody is asked
-    /// within the pause.
+    /// Certainly not carried out, and the call is not the reason: it is sent later. The backend is
+    /// not probed before the pause is over.
     NotReady {
         reason: &'static str,
         pause: SignedDuration,
     },
-    /// Certainly not carried out: what the server logged in with is not good any more.
+    /// Certainly not carried out: the login has expired.
     TokenExpired,
-    /// Certainly not carried out: it does not let the server in with what that has.
+    /// Certainly not carried out: the login is refused.
     LoginRefused(&'static str),
-    /// Certainly not carried out, now or later.
+    /// Certainly not carried out, and it would be refused again.
     Refused { message: String, code: Option<u32> },
-    /// Nobody knows.
+    /// Unknown.
     Unknown {
         reason: &'static str,
         fate: CallFate,
@@ -44,7 +44,7 @@ impl Judgement {
         }
     }
 
-    /// No word of the backend itself.
+    /// Not an answer of the backend itself.
     pub(super) const fn unknown(reason: &'static str) -> Self {
         Self::Unknown {
             reason,
@@ -53,7 +53,7 @@ impl Judgement {
     }
 }
 
-/// Judges what a request came to.
+/// Judges the result of a request.
 pub fn judge(posted: BackendResponse) -> Judgement {
     let (status, retry_after_s, body) = match posted {
         BackendResponse::NotSent(reason) => return Judgement::not_ready(reason),

@@ -1,4 +1,4 @@
-//! A request whose caller waits, passed on with the identity replaced.
+//! Requests whose caller waits, passed through with the login of the backend.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use tracing::warn;
 use super::exchange::{OutgoingRequest, exchange};
 use super::judge::Judgement;
 
-/// Longest wait: the front door gives up after 29 s.
+/// Longest wait: API Gateway gives up after 29 s.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24);
 
-/// Longest time for all of it, where it must be logged in anew.
+/// Longest time for everything, with a new login.
 const IN_ALL_MAX: Duration = Duration::from_secs(26);
 
-/// The backend's answer, or a fault. `action`: the operation's name.
+/// The backend's answer, or a fault. `action` is the name of the operation.
 pub async fn pass_through(
     cloud: &Cloud,
     name: &BackendName,
@@ -50,7 +50,7 @@ pub async fn pass_through(
     Ok(passed_on(cloud, name, judged))
 }
 
-/// What the caller is told.
+/// The fault for the caller.
 fn passed_on(cloud: &Cloud, name: &BackendName, judged: Judgement) -> Result<String, Fault> {
     match judged {
         Judgement::Answered(answer) => {
@@ -60,8 +60,8 @@ fn passed_on(cloud: &Cloud, name: &BackendName, judged: Judgement) -> Result<Str
                 false => Err(too_large()),
             }
         }
-        // Not the breaker's business: whoever faces the internet writes no such record, and the
-        // next asynchronous call finds the same.
+        // Does not open the breaker: the function that faces the internet does not write its
+        // record, and the next asynchronous call finds the same.
         Judgement::NotReady { reason, .. } => {
             warn!(backend = %name, reason, "a request could not be passed on");
             Err(match reason {

@@ -1,4 +1,4 @@
-//! Whether a backend whose breaker is open is ready again: one GetSystemStatus.
+//! Probes a backend whose breaker is open: one GetSystemStatus.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use tracing::{info, warn};
 use super::exchange::{OutgoingRequest, exchange};
 use super::judge::Judgement;
 
-/// Longest wait for the answer: the timekeeper has more to do in its minute.
+/// Longest wait for the answer, since the timekeeper has more to do in its minute.
 const TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Longest time for all of it, where it must be logged in anew.
+/// Longest time for everything, with a new login.
 const IN_ALL: Duration = Duration::from_secs(16);
 
-/// Asks a backend, and closes its breaker if it is ready.
+/// Probes a backend, and closes its breaker if it is ready.
 pub async fn probe(cloud: &Cloud, name: &BackendName) -> Result<(), Error> {
     let reason = match cloud.accounts.backend(name, cloud.now()).await? {
         Err(not_configured) => (not_configured.reason(), SignedDuration::ZERO),

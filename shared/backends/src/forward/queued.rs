@@ -1,8 +1,8 @@
-//! A call that was kept, sent to its backend piece by piece.
+//! Queued calls, sent to their backend piece by piece.
 //!
-//! Of each piece it is committed that it was begun, then it is sent, then what came of it is committed.
-//! Whoever finds a piece that was begun waits for as long as an answer could still come, and then it is
-//! unknown: the commit of one who comes later still finds another version, and does nothing.
+//! For each piece it is committed that it is begun, then it is sent, then its result is committed.
+//! A run that finds a begun piece waits as long as an answer could still arrive; then the piece is
+//! unknown. If the first run commits later than that, its commit conflicts and has no effect.
 
 use std::time::Duration;
 
@@ -22,36 +22,36 @@ use super::forward_end::{EndContext, whole};
 use super::judge::Judgement;
 use super::repeating::read_as_repeated;
 
-/// How much longer than its timeout a call that was begun is left alone: whoever sent it may still be
-/// committing what came of it.
+/// How much longer than its timeout a begun call is left alone: the run that sent it may still be
+/// committing its result.
 const ANSWER_COMMITTED: SignedDuration = SignedDuration::from_secs(10);
 
-/// How much longer than its timeout an exchange may take, logging in and all: what came of it is then
-/// committed before anybody takes it for unknown.
+/// How much longer than its timeout an exchange may take, including a login: its result is then
+/// committed before another run takes it for unknown.
 const LOGGED_IN_WITHIN: SignedDuration = SignedDuration::from_secs(8);
 
-/// How often it is looked for room at a backend before the call is handed back, and how long apart:
-/// most requests end within that.
+/// How often a free slot of a backend is looked for before the call is handed back, and the pause
+/// in between: most requests end within that time.
 const SLOT_LOOKS: u32 = 8;
 const SLOT_LOOKS_APART: Duration = Duration::from_millis(50);
 
-/// When it is looked again after that.
+/// When a slot is looked for again after that.
 const SLOT_AGAIN: SignedDuration = SignedDuration::from_secs(1);
 
-/// How far a call was taken.
+/// How far a call was carried out.
 pub enum Forwarded {
     /// Maintenance is on: nothing was done.
     InMaintenance,
     /// The backend is not ready: it is committed that the call waits for it.
     Held,
-    /// Nothing can be said before that instant.
+    /// The state is not known before that instant.
     NotBefore(Timestamp),
     /// The invocation has no time left for a backend's answer.
     OutOfTime(Box<ConversationRecord>),
     Committed(Box<CommittedStep>),
 }
 
-/// What became of a piece.
+/// The result of a piece.
 enum PieceResult {
     Answered(CallAnswer),
     NotReady {
@@ -62,24 +62,24 @@ enum PieceResult {
         message: String,
         code: Option<u32>,
     },
-    /// Nobody knows.
+    /// Unknown.
     Lost(Lost),
 }
 
-/// Why nobody knows what became of a piece.
+/// Why the fate of a piece is unknown.
 #[derive(Clone, Copy)]
 struct Lost {
     reason: &'static str,
     fate: CallFate,
 }
 
-/// Room for one request at a backend.
+/// Permission for one request to a backend.
 enum Slot {
     Unbounded,
     Taken { _held: BackendSlot },
 }
 
-/// A call on its way to its backend.
+/// A forwarded call in progress.
 pub(super) struct ForwardedCall<'a> {
     pub(super) cloud: &'a Cloud,
     pub(super) call: &'a Call,
@@ -88,7 +88,7 @@ pub(super) struct ForwardedCall<'a> {
     objects: usize,
 }
 
-/// Sends a call from where it stands, as far as the backend is ready and time allows.
+/// Sends a call from its present state, as far as the backend is ready and there is time.
 pub async fn carry_out(
     cloud: &Cloud,
     (header, progress): (&ConversationRecord, Progress),
@@ -124,7 +124,7 @@ pub async fn carry_out(
         let end = forwarding.ends().unknown(results, reason);
         return forwarding.end(header, end).await;
     }
-    // Whoever turns the switch in this process waits until what is begun here is committed.
+    // Whoever turns the maintenance switch in this process waits until this is committed.
     let _carrying_out = cloud.carrying_out().await;
     if cloud.in_maintenance().await? || cloud.pause_of(&header.conversation).is_some() {
         return Ok(Forwarded::InMaintenance);
@@ -219,7 +219,8 @@ impl ForwardedCall<'_> {
         }
     }
 
-    /// Room for one more request at the backend, if it has a bound. `None`: there is none at present.
+    /// A slot for one more request to the backend, if its concurrency is limited. `None`: none is
+    /// free.
     async fn slot(
         &self,
         backend: &ConfiguredBackend,
@@ -240,7 +241,7 @@ impl ForwardedCall<'_> {
         Ok(None)
     }
 
-    /// Sends a piece, and reads what came back as the answer to it.
+    /// Sends a piece, and reads its results from the answer.
     async fn send(
         &self,
         backend: &ConfiguredBackend,
@@ -250,13 +251,13 @@ impl ForwardedCall<'_> {
         let method = self.call.method;
         let payload = soap::canonical(&soap::piece_of(&self.body, method, first, count));
         let timeout = SignedDuration::from_secs(backend.settings.timeout_s.into());
-        let left = deadline.duration_since(self.cloud.now());
+        let remaining = deadline.duration_since(self.cloud.now());
         let outgoing = OutgoingRequest {
             action: method.name(),
             payload: &payload,
             timeout: timeout.unsigned_abs(),
             in_all: (timeout + LOGGED_IN_WITHIN)
-                .min(left.max(timeout))
+                .min(remaining.max(timeout))
                 .unsigned_abs(),
         };
         match exchange(self.cloud, backend, outgoing).await {
@@ -292,7 +293,8 @@ impl ForwardedCall<'_> {
         }
     }
 
-    /// The backend was found not to be ready. The breaker first: what waits is found when it closes.
+    /// The backend is not ready. The breaker is opened first, since closing it releases the waiting
+    /// calls.
     async fn not_ready(
         &self,
         header: &ConversationRecord,
@@ -304,15 +306,16 @@ impl ForwardedCall<'_> {
         let opened = cloud.change_breaker(self.name, |breaker| {
             breaker.out_of_service(reason, pause, now)
         });
-        // The call has certainly not been carried out, and this must be kept all the same: the next one
-        // finds the backend as it is, and once an hour it is looked for what waits.
+        // The call was certainly not carried out, and that must be recorded even if the breaker
+        // cannot be opened: the next call finds the same, and once an hour waiting calls are looked
+        // for.
         if let Err(error) = opened.await {
             warn!(backend = %self.name, error = error.in_full(), "a breaker was not opened");
         }
         self.hold(header).await
     }
 
-    /// No answer says what became of a piece.
+    /// No answer shows the fate of a piece.
     async fn lost(
         &self,
         header: &ConversationRecord,
@@ -329,7 +332,7 @@ impl ForwardedCall<'_> {
         Ok(ended)
     }
 
-    /// Sent once more where that is safe; otherwise its fate is its outcome.
+    /// Sends it again if that is safe; otherwise its outcome is unknown.
     async fn repeat_or_end(
         &self,
         header: &ConversationRecord,
@@ -356,7 +359,7 @@ const fn is_repeated(header: &ConversationRecord) -> bool {
     }
 }
 
-/// What is sent: the payload as it is kept, without what is carried out here.
+/// What is sent: the stored payload without the options that are carried out here.
 fn read_body(call: &Call, body: PackedBody) -> Result<Element, Error> {
     let element = soap::read_canonical(&body.decompress()?).map_err(|_| Error::Unreadable {
         sk: format!("CALL of {}", call.request_id),

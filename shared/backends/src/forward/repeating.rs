@@ -1,4 +1,4 @@
-//! What is said of a call that was sent once more. Pure.
+//! The results of a call that was sent again. Pure.
 
 use calls::{Method, OverallStatus};
 use soap::{CallAnswer, ObjectResult};
@@ -6,7 +6,8 @@ use soap::{CallAnswer, ObjectResult};
 /// Codes of objects that are not there to be deleted.
 const NOT_THERE: [u32; 5] = [12_015, 13_000, 13_004, 43_010, 310_002];
 
-/// The answer to a repeated Delete: what is not there any more was deleted the first time.
+/// The result of a repeated Delete: an object that does not exist any more was deleted the first
+/// time.
 pub(super) fn read_as_repeated(method: Method, answer: CallAnswer) -> CallAnswer {
     if method != Method::Delete {
         return answer;

@@ -1,5 +1,5 @@
-//! Access tokens of backends: one for all functions, renewed before it ends or when the backend says
-//! that it has.
+//! Access tokens of backends: one for all functions, renewed before it expires or when the backend
+//! says that it has expired.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use tracing::warn;
 
-/// Renewed so long before it ends: whoever has it may still be on the way.
+/// How long before its expiry a token is renewed, since requests with it may still be in progress.
 const RENEWED_BEFORE: SignedDuration = SignedDuration::from_mins(2);
 
 /// Longest wait for a token.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often it is looked whether another process has fetched one, and how long apart: as long as that
-/// one may take.
+/// How often to check whether another process has fetched a token, and the pause in between:
+/// together as long as that process may take.
 const LOOKS_MAX: u32 = 20;
 const LOOKS_APART: Duration = Duration::from_millis(250);
 
@@ -33,11 +33,11 @@ struct TokenAnswer {
 #[derive(Clone, Copy)]
 pub(super) enum NoToken {
     NoEndpoint,
-    /// Whoever asks is not known there, or is asking too often.
+    /// The login is refused, or there are too many requests.
     Refused,
     OutOfReach,
     Unreadable,
-    /// Another process has been fetching one for longer than that takes.
+    /// Another process is fetching one for longer than it may take.
     OthersFetch,
 }
 
@@ -53,8 +53,8 @@ impl NoToken {
     }
 }
 
-/// A token that is good. `expired`: one that the backend has refused, and is not given again.
-/// Whoever comes while one is being fetched waits for that one.
+/// A valid token. `expired`: one that the backend has refused, and is not returned again. Other
+/// requests wait while one is fetched.
 pub(super) async fn token(
     cloud: &Cloud,
     backend: &ConfiguredBackend,
@@ -86,7 +86,7 @@ async fn shared(
             Ok(SharedToken::Renew { over, old }) => {
                 let known = match (fetched(cloud, backend).await, old) {
                     (Ok(known), _) => known,
-                    // It is good for some minutes still, and the next one tries again.
+                    // It is valid for some more minutes, and the next request tries again.
                     (Err(_), Some(old)) => return Ok(old),
                     (Err(no), None) => return Err(no),
                 };
@@ -95,7 +95,7 @@ async fn shared(
                 }
                 return Ok(known);
             }
-            // A table that is out of reach is no reason not to send.
+            // An unreachable table does not prevent sending.
             Err(error) => {
                 warn!(backend = %name, error = error.in_full(), "a token of its own");
                 return fetched(cloud, backend).await;
@@ -105,7 +105,7 @@ async fn shared(
     Err(NoToken::OthersFetch)
 }
 
-/// A new token; with another secret, if the one in hand is refused and there is another by now.
+/// Fetches a new token; with another secret if the present one is refused and there is another one.
 async fn fetched(cloud: &Cloud, backend: &ConfiguredBackend) -> Result<CachedToken, NoToken> {
     match fetched_with(cloud, backend.identity()).await {
         Err(NoToken::Refused) => match new_login(cloud, backend).await {
@@ -116,7 +116,7 @@ async fn fetched(cloud: &Cloud, backend: &ConfiguredBackend) -> Result<CachedTok
     }
 }
 
-/// What a backend that has refused the server can be logged in to with otherwise, if there is anything.
+/// Another login for a backend that has refused the present one, if there is one.
 pub(super) async fn new_login(
     cloud: &Cloud,
     refused: &ConfiguredBackend,

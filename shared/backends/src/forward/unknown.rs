@@ -1,8 +1,9 @@
-//! What people do about calls of unknown fate: say what became of them, or send them again.
+//! Acts of operators on calls of unknown fate: settle them, or send them again.
 //!
-//! The outcome that a caller was told stays as it is. Sent again, a call is another one, outside any
-//! conversation, for the same backend; what of it has results is left out. It is committed as which call
-//! before that one is taken in: whoever repeats the act goes on with the same.
+//! The outcome that the caller received is not changed. A call that is sent again is a new call,
+//! outside any conversation, for the same backend, without the objects that have results. Its
+//! RequestID is committed before it is accepted, so that repeating the act continues with the same
+//! call.
 
 use calls::{AccountId, BackendName, Call, Digest, Options, Place, RequestId};
 use cloud::conversation::unknown::{FoundUnknown, UnknownCall};
@@ -19,22 +20,22 @@ pub struct Act<'a> {
     pub why: &'a str,
 }
 
-/// What came of an act.
+/// The result of an act.
 #[derive(Debug)]
 pub enum Acted {
-    /// It is so, now or since an earlier act.
+    /// It is done, now or by an earlier act.
     Done(UnknownRecord),
-    /// Somebody has said otherwise, or has sent it again.
+    /// It was settled differently, or sent again.
     Otherwise(UnknownRecord),
     /// The account has no such call.
     NoSuchCall,
-    /// What became of the call is known, or it is not kept any more.
+    /// The fate of the call is known, or it is not kept any more.
     Known,
-    /// It has no backend that it could be sent to, or nothing of it is left.
+    /// It has no backend, or all of its objects have results.
     NothingToSend,
 }
 
-/// Says what became of a call.
+/// Settles a call.
 pub async fn settle(cloud: &Cloud, act: Act<'_>, verdict: Verdict) -> Result<Acted, Error> {
     for _ in 0..FEW_CONFLICTS_MAX {
         let found = match found(cloud, act).await? {
@@ -53,7 +54,7 @@ pub async fn settle(cloud: &Cloud, act: Act<'_>, verdict: Verdict) -> Result<Act
     Err(Error::Conflict(FEW_CONFLICTS_MAX))
 }
 
-/// Sends a call once more, as another one.
+/// Sends a call again, as a new one.
 pub async fn resend(cloud: &Cloud, act: Act<'_>) -> Result<Acted, Error> {
     for _ in 0..FEW_CONFLICTS_MAX {
         let found = match found(cloud, act).await? {
@@ -66,7 +67,7 @@ pub async fn resend(cloud: &Cloud, act: Act<'_>) -> Result<Acted, Error> {
         let verdict = found.record.settlement.as_ref().map(|said| &said.verdict);
         let (record, as_call) = match verdict {
             Some(Verdict::Resent(request_id)) => (found.record.clone(), request_id.clone()),
-            // A call is never sent again as what it was.
+            // A call is never sent again under the same RequestID.
             Some(Verdict::Done | Verdict::SentAgain) => return Ok(Acted::Otherwise(found.record)),
             Some(Verdict::NotDone) | None => {
                 let request_id = cloud.random.request_id();
@@ -94,7 +95,7 @@ async fn found(cloud: &Cloud, act: Act<'_>) -> Result<Result<Box<UnknownCall>, A
     })
 }
 
-/// `None`: somebody else was at it.
+/// `None`: another act was first.
 async fn say(
     cloud: &Cloud,
     record: &UnknownRecord,
@@ -124,8 +125,8 @@ async fn take_in(
     let (call, now) = (&found.call, cloud.now());
     let known = found.known_objects;
     let objects = usize::try_from(call.objects).unwrap_or(usize::MAX);
-    let left = objects.saturating_sub(known);
-    if left == 0 {
+    let remaining = objects.saturating_sub(known);
+    if remaining == 0 {
         return Ok(false);
     }
     let body = cloud.body_of_unknown(found).await?;
@@ -133,19 +134,19 @@ async fn take_in(
         sk: format!("CALL of {}", call.request_id),
         attribute: "body",
     })?;
-    let canonical = soap::canonical(&soap::piece_of(&body, call.method, known, left));
+    let canonical = soap::canonical(&soap::piece_of(&body, call.method, known, remaining));
     let again = Call {
         request_id: request_id.clone(),
         conversation_id: None,
         place: Place::ONLY,
-        // Its times were those of the first sending.
+        // Its ScheduledTime and RequestExpirationTime were those of the first call.
         options: Options {
             scheduled_time: None,
             expires_at: None,
             ..call.options.clone()
         },
         digest: Digest::of(canonical.as_bytes()),
-        objects: u32::try_from(left).unwrap_or(u32::MAX),
+        objects: u32::try_from(remaining).unwrap_or(u32::MAX),
         arrived_at: now,
         backend: Some(backend),
         resubmitted_from: None,

@@ -1,4 +1,4 @@
-//! Where the calls of an account are carried out, as its record says.
+//! Where the calls of an account are carried out, according to its record.
 
 use std::fmt;
 
@@ -10,16 +10,16 @@ use crate::records::item::ItemReader;
 /// Where the calls of an account are carried out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AccountBackend {
-    /// Where the set has those of all accounts of which nothing else is said.
+    /// Where the deployment has it for accounts without a setting of their own.
     #[default]
     AsDeployed,
     /// Here, with the built-in objects.
     BuiltIn,
-    /// They are forwarded there.
+    /// They are forwarded to that backend.
     Forward(BackendName),
 }
 
-/// As the operator says it.
+/// From the operator's text.
 impl fmt::Display for AccountBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text().unwrap_or(Self::AS_DEPLOYED))
@@ -27,13 +27,13 @@ impl fmt::Display for AccountBackend {
 }
 
 impl AccountBackend {
-    /// What one of which nothing is said is shown as.
+    /// What is shown for an account without a setting.
     pub const AS_DEPLOYED: &str = "default";
 
-    /// The name of what is built in, which no backend may have.
+    /// The name of the built-in backend, which no other backend may have.
     pub const BUILT_IN: &str = calls::backend::BUILT_IN;
 
-    /// Where calls are forwarded to, if anywhere. `deployed`: what the set has.
+    /// The backend to which calls are forwarded, if any. `deployed`: the default of the deployment.
     pub fn forwards_to(self, deployed: Option<&BackendName>) -> Option<BackendName> {
         match self {
             Self::AsDeployed => deployed.cloned(),

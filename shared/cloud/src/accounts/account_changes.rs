@@ -1,5 +1,5 @@
-//! Accounts as the operator makes, changes and lists them. Each change is made over the version that
-//! it was decided on, so that two operators at once lose nothing of each other's.
+//! Creates, changes and lists accounts for the operator. Each change is conditional on the version
+//! that it was decided on, so that two operators do not overwrite each other's changes.
 
 use calls::AccountId;
 
@@ -12,7 +12,7 @@ use crate::records::item::ItemReader;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountCreation {
     Created,
-    /// There is an account of that id, and nothing is changed.
+    /// An account with that id exists, and nothing is changed.
     IdTaken,
 }
 
@@ -52,7 +52,7 @@ impl Accounts {
         Err(Error::Conflict(FEW_CONFLICTS_MAX))
     }
 
-    /// By their ids. Reads the whole table, so it is for people.
+    /// Sorted by id. Reads the whole table, so it is for operators only.
     pub async fn all_accounts(&self) -> Result<Vec<Account>, Error> {
         let items = self.table.all_of("ACCOUNT#", "ACCOUNT").await?;
         let read = items.into_iter().map(|item| {

@@ -9,34 +9,34 @@ use crate::aws::table::Key;
 use crate::error::Error;
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
-/// What an account is told by and known as.
+/// The settings of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     pub id: AccountId,
     pub name: String,
     /// Signs its callbacks: `whsec_…`.
     pub webhook_secret: String,
-    /// The one before it, which signs beside it until it is over.
+    /// The previous secret, which also signs until it expires.
     pub previous_secret: Option<PreviousSecret>,
     /// None of its users and API clients may log in.
     pub is_disabled: bool,
-    /// Calls without RequestType are queued, of all its users and API clients.
+    /// Calls without RequestType are queued, for all its users and API clients.
     pub async_by_default: bool,
-    /// Calls of which something is not read are refused, instead of warned of.
+    /// Calls with something that is not read are refused, instead of answered with a warning.
     pub is_strict: bool,
-    /// Accounts that it may act for.
+    /// Accounts for which it may act.
     pub owns: Vec<AccountId>,
-    /// Calls that it may make in a second; 0: as many as it likes. `None`: what the set allows.
+    /// Calls per second; 0: no limit. `None`: the default of the deployment.
     pub calls_per_second: Option<u32>,
-    /// In which order and how often its calls alone are begun.
+    /// The order and rate of its calls outside any conversation.
     pub queue: QueueSettings,
     /// Where its calls are carried out.
     pub backend: AccountBackend,
-    /// Which of its forwarded calls may be sent once more when nobody knows what became of them.
+    /// Which of its forwarded calls may be sent again when their fate is unknown.
     pub safe_to_repeat: Vec<SafeToRepeat>,
 }
 
-/// A secret that another one has replaced, and until when both sign.
+/// A secret that was replaced, and until when it also signs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreviousSecret {
     pub secret: String,
@@ -44,7 +44,7 @@ pub struct PreviousSecret {
 }
 
 impl Account {
-    /// What its callbacks are signed with at that time.
+    /// The secrets that sign its callbacks at that time.
     pub fn signing_secrets(&self, now: Timestamp) -> Vec<String> {
         let previous = self.previous_secret.as_ref();
         let previous = previous.filter(|previous| previous.until > now);
@@ -55,7 +55,7 @@ impl Account {
             .collect()
     }
 
-    /// As it is made: what more it may have is given to it later.
+    /// A new account, with defaults for everything else.
     pub fn new(id: AccountId, name: &str, webhook_secret: String) -> Self {
         Self {
             id,

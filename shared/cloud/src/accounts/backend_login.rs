@@ -1,4 +1,4 @@
-//! How the server logs in to a backend: what is said of it, and what it then has in hand.
+//! How the server logs in to a backend: the settings, and the login with its secret.
 
 use std::fmt;
 
@@ -9,25 +9,25 @@ use crate::aws::encrypted_password::Password;
 /// How the server logs in to a backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BackendLogin {
-    /// WS-Security UsernameToken; the password is kept with the backend.
+    /// WS-Security UsernameToken; the password is stored with the backend.
     User { name: String },
-    /// OAuth client credentials; the secret is kept with the backend.
+    /// OAuth client credentials; the secret is stored with the backend.
     Client {
         id: String,
         token_url: String,
-        /// The business unit that the token is for, where it is not the client's own.
+        /// The business unit of the token, if it is not the client's own.
         account_id: Option<String>,
     },
-    /// As a secret of Secrets Manager says, name and all.
+    /// By a secret in Secrets Manager, which also has the name.
     InSecret {
         arn: String,
-        /// Where tokens are, if the secret is an API client's.
+        /// Where tokens are issued, if the secret is an API client's.
         token_url: Option<String>,
     },
 }
 
-/// What a secret of Secrets Manager holds, as JSON: `username` and `password`, or `client_id` and
-/// `client_secret` with or without `account_id`. Whatever else stands in it is its owner's affair.
+/// The content of a secret in Secrets Manager, as JSON: `username` and `password`, or `client_id`
+/// and `client_secret` with or without `account_id`. Other members are ignored.
 #[derive(Deserialize)]
 struct StoredLogin {
     username: Option<String>,
@@ -37,7 +37,7 @@ struct StoredLogin {
     account_id: Option<String>,
 }
 
-/// Name and secret, as a function has them in hand. The secret is never shown.
+/// Name and secret, as a function uses them. The secret is never shown.
 #[derive(Clone, Debug)]
 pub struct BackendCredentials(Kind);
 
@@ -55,7 +55,7 @@ enum Kind {
     },
 }
 
-/// The same, read.
+/// The login that was read from a secret.
 #[derive(Clone, Copy)]
 pub enum BackendIdentity<'a> {
     User {
@@ -77,7 +77,7 @@ impl fmt::Debug for BackendIdentity<'_> {
 }
 
 impl BackendLogin {
-    /// Together with what is secret of it. `None`: the secret does not hold what is needed.
+    /// Adds the secret. `None`: the secret does not have what is needed.
     pub(crate) fn with_secret(&self, secret: Password) -> Option<BackendCredentials> {
         let kind = match self {
             Self::User { name } => Kind::User {
@@ -142,7 +142,7 @@ impl BackendCredentials {
         }
     }
 
-    /// Whether somebody who is refused with these may be let in with the others.
+    /// Whether the other login might be accepted where this one was refused.
     pub(crate) fn are_others_than(&self, others: &Self) -> bool {
         match (&self.0, &others.0) {
             (

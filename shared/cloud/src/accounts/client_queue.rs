@@ -1,4 +1,4 @@
-//! The order and the rate of one API client's calls alone, kept with its record.
+//! The order and the rate of one API client's calls outside any conversation, stored in its record.
 
 use calls::{ClientKey, QueueSettings};
 use jiff::Timestamp;
@@ -10,7 +10,8 @@ use crate::error::Error;
 use crate::records::item::{ItemReader, ItemWriter};
 
 impl Accounts {
-    /// What an API client says of its calls alone; nothing, if it is gone. Remembered for some minutes.
+    /// The settings of an API client's queue; the defaults if it was deleted. Cached for some
+    /// minutes.
     pub async fn client_queue(
         &self,
         client: &ClientKey,
@@ -30,7 +31,7 @@ impl Accounts {
         Ok(settings)
     }
 
-    /// Holds for the calls of its next token. `None`: there is no such client.
+    /// Takes effect with the client's next token. `None`: there is no such client.
     pub async fn change_client_queue(
         &self,
         id: &str,

@@ -1,31 +1,31 @@
-//! Users and API clients as the operator makes them: a name that is taken stays whose it is.
+//! Creates users and API clients for the operator: an existing name is never taken over.
 
 use crate::accounts::{Accounts, Caller, Login, caller_in, login_item, login_key};
 use crate::aws::encrypted_password::Owner;
 use crate::error::Error;
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
-/// A user or an API client that is to be.
+/// A user or an API client to be created.
 #[derive(Clone, Debug)]
 pub struct NewLogin<'a> {
     pub login: Login,
     pub name: &'a str,
-    /// Which nobody has chosen: see [`crate::random::Random::token`].
+    /// Random, not chosen by a person: see [`crate::random::Random::token`].
     pub secret: &'a str,
     pub secret_storage: SecretStorage,
     pub caller: Caller,
-    /// It may be there already, if it is of the same account, and gets a new secret.
+    /// It may exist, if it belongs to the same account; it then gets a new secret.
     pub replace: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretStorage {
     Hash,
-    /// By the stack's key, so that a PasswordDigest can be checked.
+    /// Encrypted with the stack's key, so that a PasswordDigest can be checked.
     Encrypted,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginChange {
     Made,

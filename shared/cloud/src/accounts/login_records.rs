@@ -1,5 +1,5 @@
-//! Users, API clients and tokens as the operator lists them, takes them out of use and gives them new
-//! secrets. Each change is made over the version that it was decided on.
+//! Lists users, API clients and tokens for the operator, disables and deletes them, and gives them
+//! new secrets. Each change is conditional on the version that it was decided on.
 
 use calls::AccountId;
 use jiff::Timestamp;
@@ -17,43 +17,44 @@ pub struct LoginRecord {
     pub account: AccountId,
     pub async_by_default: bool,
     pub is_disabled: bool,
-    /// May log in by PasswordDigest: its password is kept encrypted.
+    /// May log in by PasswordDigest: its password is stored encrypted.
     pub is_digest: bool,
-    /// Until when the secret before the present one is good, too.
+    /// Until when the previous secret is also valid.
     pub previous_until: Option<Timestamp>,
 }
 
-/// A token, without itself.
+/// A token, without its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedToken {
-    /// The beginning of its hash: enough to tell tokens apart, and nothing to log in with.
+    /// The beginning of its hash: enough to distinguish tokens, and useless for logging in.
     pub hash: String,
     pub account: AccountId,
     pub good_until: Timestamp,
 }
 
-/// What becomes of a login.
+/// What is to be done with a login.
 #[derive(Clone, Copy, Debug)]
 pub enum LoginEdit<'a> {
     Disable,
     Enable,
     Delete,
-    /// Another secret; the one so far is good until then, too.
+    /// Another secret; the present one is also valid until then.
     Rotate {
         secret: &'a str,
         previous_until: Option<Timestamp>,
     },
-    /// Together with its account.
+    /// It is disabled or enabled together with its account.
     AccountDisabled(bool),
 }
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginEdited {
-    /// So it is now, or would be; of one that was deleted: so it was.
+    /// It is done, or would be; deleting one that does not exist counts as done.
     Done(LoginRecord),
     Unknown,
-    /// Its password is kept encrypted: it is replaced, and not for a time beside another one.
+    /// Its password is stored encrypted: it can be replaced, but not be valid together with another
+    /// one.
     IsDigest,
 }
 
@@ -61,7 +62,8 @@ pub enum LoginEdited {
 const HASH_CHARS: usize = 12;
 
 impl Accounts {
-    /// By their names; of one account, or of all. Reads the whole table, so it is for people.
+    /// Sorted by name; of one account, or of all. Reads the whole table, so it is for operators
+    /// only.
     pub async fn logins(
         &self,
         login: Login,
@@ -92,7 +94,7 @@ impl Accounts {
             .transpose()
     }
 
-    /// Good within the minutes that functions remember whom they let in.
+    /// Takes effect within the minutes for which functions cache logins.
     pub async fn edit_login(
         &self,
         login: Login,
@@ -137,7 +139,7 @@ impl Accounts {
         Err(Error::Conflict(FEW_CONFLICTS_MAX))
     }
 
-    /// All of an account that are still good.
+    /// All valid tokens of an account.
     pub async fn tokens_of(
         &self,
         account: &AccountId,
@@ -151,8 +153,8 @@ impl Accounts {
         Ok(tokens)
     }
 
-    /// Takes back all tokens of an account; how many there were. Good within the minutes that
-    /// functions remember them.
+    /// Revokes all tokens of an account; returns how many there were. Takes effect within the
+    /// minutes for which functions cache them.
     pub async fn delete_tokens_of(&self, account: &AccountId, run: Run) -> Result<usize, Error> {
         let items = self.table.all_where("TOKEN", "account", &account.0).await?;
         let keys = items.iter().filter_map(crate::aws::table::key_of);
@@ -164,7 +166,7 @@ impl Accounts {
         Ok(keys.len())
     }
 
-    /// What this process remembers of who may log in.
+    /// The logins that this process has cached.
     fn forget_logins(&self) {
         let mut remembered = self.remembered();
         remembered.logins.clear();

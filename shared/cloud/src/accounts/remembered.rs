@@ -1,11 +1,11 @@
-//! What a warm function remembers of the accounts table, each entry for a time.
+//! What a warm function caches of the accounts table, each entry for a time.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
 use jiff::Timestamp;
 
-/// Most entries of each kind that a warm function remembers.
+/// Most entries of each kind in the cache.
 pub(crate) const REMEMBERED_MAX: usize = 10_000;
 
 pub(crate) fn recall<V: Clone>(

@@ -1,4 +1,4 @@
-//! What this process knows of the switch for maintenance.
+//! What this process has cached of the switch for maintenance.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,10 +7,10 @@ use tokio::sync::RwLock;
 
 use crate::pauses::Pause;
 
-/// How long a warm function goes by what it has read.
+/// How long a value is cached.
 pub const REMEMBERED: SignedDuration = SignedDuration::from_secs(1);
 
-/// What this process knows of the switch.
+/// The cached switch.
 #[derive(Default)]
 pub(crate) struct Switch {
     known: Mutex<CachedSwitch>,
@@ -23,21 +23,22 @@ struct CachedSwitch {
     read: Option<(bool, Timestamp)>,
     /// What was paused then.
     pauses: Arc<[Pause]>,
-    /// How often it was turned here: what was read before that is not remembered.
+    /// How often it was turned in this process: a value that was read before the last turn is not
+    /// cached.
     turned: u64,
 }
 
-/// A look at the switch that has begun.
+/// A read of the switch that has begun.
 #[derive(Clone, Copy)]
 pub(crate) struct Look(u64);
 
 impl Switch {
     fn known(&self) -> MutexGuard<'_, CachedSwitch> {
-        // A panic while it was held leaves at worst a switch unremembered.
+        // A panic while it was locked can at worst lose the cached value.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What it was a moment ago; `None`: it has to be read.
+    /// The cached value; `None`: it has to be read.
     pub(crate) fn recall(&self, now: Timestamp) -> Option<bool> {
         let (on, read_at) = self.known().read?;
         let age = now.duration_since(read_at);
@@ -48,7 +49,7 @@ impl Switch {
         Look(self.known().turned)
     }
 
-    /// It was read; whoever turned it since then is not forgotten.
+    /// Caches a value, unless the switch was turned in this process since the read began.
     pub(crate) fn saw(&self, look: Look, on: bool, pauses: Vec<Pause>, now: Timestamp) {
         let mut known = self.known();
         if known.turned == look.0 {
@@ -57,7 +58,7 @@ impl Switch {
         }
     }
 
-    /// What was paused when it was read last.
+    /// What was paused when it was last read.
     pub(crate) fn pauses(&self) -> Arc<[Pause]> {
         Arc::clone(&self.known().pauses)
     }

@@ -1,10 +1,10 @@
-//! How a function speaks to AWS: region, credentials and endpoints as the platform tells it them,
-//! and whom it takes for AWS.
+//! The connection of a function to AWS: region, credentials and endpoints from the platform, and
+//! the trusted certificates.
 //!
-//! A function's role comes in environment variables that stay good for as long as its process
-//! lives. The chain of providers that a developer's machine needs (profiles, sign-in, roles to
-//! assume) is left out, and with it the files it looks for and the client of the token service,
-//! at every cold start.
+//! The credentials of a function's role are environment variables that are valid as long as its
+//! process lives. The chain of providers for a developer's machine (profiles, sign-in, roles to
+//! assume) is left out, and with it the files that it reads and the client of the token service, at
+//! every cold start.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -28,12 +28,12 @@ use crate::aws::trust::Trusting;
 use crate::outbound::callback::TLS;
 use crate::settings::SettingMissing;
 
-/// The authorities that the certificates of AWS come from: Amazon's own. The first of them to expire
-/// does so at the end of 2037.
+/// The authorities of AWS's certificates: Amazon's own. The first of them expires at the end of
+/// 2037.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 
-/// Variables that say that somebody else may answer, or vouch for who does. A client's own endpoint
-/// goes by the service's name.
+/// Variables that mean that another server may answer, or that name other certificates. The
+/// variable of a service's endpoint has the name of the service.
 const OTHERS_MAY_ANSWER: [&str; 11] = [
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
@@ -48,16 +48,16 @@ const OTHERS_MAY_ANSWER: [&str; 11] = [
     "AWS_ENDPOINT_URL_SQS",
 ];
 
-/// How the names of regions begin whose endpoints are vouched for by Amazon's own authorities.
+/// Prefixes of the regions whose endpoints have certificates of Amazon's own authorities.
 const AMAZONS_CONTINENTS: [&str; 9] = ["af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"];
 
-/// Longest wait for an answer before the request is sent again, which the SDK does twice. Of its own
-/// accord it bounds the connecting alone, and waits for ever for who takes a request and never
-/// answers. An answer takes some 10 ms; three such waits and what lies between are 16 s, and the
-/// shortest time that a function has is 28.
+/// Longest wait for an answer before the request is sent again, which the SDK does twice. By
+/// default the SDK limits only the time for connecting, and waits without limit for a server that
+/// accepts a request and never answers. An answer takes some 10 ms. Three such waits with the
+/// pauses in between are 16 s, and the shortest time that a function has is 28 s.
 pub(crate) const ATTEMPT_MAX: Duration = Duration::from_secs(5);
 
-/// What every AWS client is built from.
+/// The configuration of all AWS clients.
 #[expect(
     clippy::disallowed_methods,
     reason = "the platform's own variables, which the template cannot set"
@@ -95,15 +95,15 @@ pub(crate) fn read(
     Ok(config.build())
 }
 
-/// Whom a function believes to be AWS. To read all that the system trusts - one and a half hundred
-/// authorities, in a file and again in its folder - takes a cold function longer than all else that
-/// it does before its first event; five of them are enough for AWS.
+/// The certificates that a function trusts for AWS. Reading all that the system trusts - about 150
+/// authorities, in a file and again in its folder - takes a cold function longer than everything
+/// else before its first event; five are enough for AWS.
 fn trusted(region: &str, variable: impl Fn(&str) -> Option<String>) -> TrustStore {
     let others_may_answer = OTHERS_MAY_ANSWER
         .iter()
         .any(|name| variable(name).is_some());
     let continent = region.split('-').next().unwrap_or_default();
-    // Regions such as `us-iso-east-1` are networks of their own.
+    // Regions such as `us-iso-east-1` are separate networks.
     let is_amazons = AMAZONS_CONTINENTS.contains(&continent) && !region.contains("-iso");
     if others_may_answer || !is_amazons {
         TrustStore::default()
@@ -112,8 +112,8 @@ fn trusted(region: &str, variable: impl Fn(&str) -> Option<String>) -> TrustStor
     }
 }
 
-/// What the clients speak HTTP with: one connector, made when the first of them asks. Of the SDK's
-/// own kind every client would make one more, only to see whether it can be made.
+/// The HTTP connector of all clients, created with the first request. With the SDK's own kind,
+/// every client would create one more, only to check that it can.
 fn https_client(trust: TrustStore) -> SharedHttpClient {
     let connector = OnceLock::new();
     http_client_fn(move |settings, components| {
@@ -151,8 +151,8 @@ fn connector_with(
     SharedHttpConnector::new(builder.tls_context(tls.unwrap_or_default()).build())
 }
 
-/// `AWS_ENDPOINT_URL_SQS` and the like, which go before `AWS_ENDPOINT_URL`: for local clouds that
-/// have a server of its own for a service.
+/// `AWS_ENDPOINT_URL_SQS` and the like, which take precedence over `AWS_ENDPOINT_URL`: for local
+/// clouds with a separate server for a service.
 struct Endpoints<V>(V);
 
 impl<V> std::fmt::Debug for Endpoints<V> {
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(of("SQS"), None, "it goes where all go");
     }
 
-    /// Takes every request and never answers.
+    /// Accepts every request and never answers.
     #[derive(Debug)]
     struct Hung;
 
@@ -240,7 +240,7 @@ mod tests {
         assert!(waiting < Duration::from_secs(4), "{waiting:?} between them");
     }
 
-    /// Says which host was asked.
+    /// Returns the host that was requested.
     #[derive(Debug, Clone, Default)]
     struct RequestedHosts(Arc<Mutex<Vec<String>>>);
 
@@ -314,7 +314,7 @@ mod tests {
         }
     }
 
-    /// A connector that is given roots it cannot read ends the process.
+    /// A connector with roots that it cannot read ends the process.
     #[test]
     fn amazons_roots_can_be_read() {
         let trust = trusted("us-east-1", |_| None);

@@ -1,7 +1,7 @@
-//! The queues as a person sees them: how deep they are, and what lies in those of dead letters.
+//! The queues for operators: their depths, and the messages in the dead-letter queues.
 //!
-//! SQS shows a message only by handing it out: whoever looks takes messages for a short time and puts
-//! them back. Of one message group that is at most one batch at a time.
+//! SQS shows a message only by delivering it: reading takes messages for a short time and puts them
+//! back. Of one message group at most one batch is visible at a time.
 
 use std::collections::BTreeSet;
 
@@ -13,16 +13,16 @@ use jiff::Timestamp;
 use crate::aws::lanes::Queue;
 use crate::error::{BoxError, Error};
 
-/// How long a message that is looked at is kept from others who look.
+/// How long a message that is read is invisible to others.
 const LOOKED_AT_SECONDS: i32 = 30;
 
 /// Most messages in one request. The platform's figure.
 const RECEIVED_MAX: i32 = 10;
 
-/// Requests for messages in one look: a queue answers a request with none although it has some.
+/// Most requests in one read: a queue may answer without a message although it has some.
 const EMPTY_MAX: u32 = 3;
 
-/// All queues of a stack that have one of dead letters.
+/// All queues of a stack that have a dead-letter queue.
 pub const QUEUES: [Queue; 4] = [
     Queue::Calls(QueuePriority::High),
     Queue::Calls(QueuePriority::Medium),
@@ -30,7 +30,7 @@ pub const QUEUES: [Queue; 4] = [
     Queue::Replies,
 ];
 
-/// What a queue is called in lists and on command lines.
+/// The name of a queue in lists and on command lines.
 pub const fn queue_name(queue: Queue) -> &'static str {
     match queue {
         Queue::Calls(QueuePriority::High) => "high",
@@ -40,7 +40,7 @@ pub const fn queue_name(queue: Queue) -> &'static str {
     }
 }
 
-/// How many messages a queue has, as SQS counts them: nearly.
+/// The number of messages of a queue, approximately, as SQS counts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueDepth {
     pub queue: Queue,
@@ -69,7 +69,7 @@ pub struct StackQueues {
 }
 
 impl StackQueues {
-    /// `stack`: its name, which the names of its queues begin with.
+    /// `stack` is its name, with which the names of its queues begin.
     pub fn of_stack(config: &aws_types::SdkConfig, stack: &str) -> Self {
         Self {
             sqs: Client::new(config),
@@ -125,7 +125,7 @@ impl StackQueues {
         Ok(found)
     }
 
-    /// Lets others see them again. One that is gone does no harm.
+    /// Makes them visible again. A message that was deleted meanwhile is ignored.
     pub async fn put_back(&self, letters: &[DeadLetter]) -> Result<(), Error> {
         for letter in letters {
             let url = self.url(&self.dead_name_of(letter.queue)).await?;
@@ -144,9 +144,9 @@ impl StackQueues {
         Ok(())
     }
 
-    /// Sends it to its queue once more, and takes it out of the dead ones. Cut off in between, it is
-    /// in both: sent again within five minutes, its queue takes it for a repeat, and later it is a
-    /// wake-up too many, which does no harm.
+    /// Sends it to its queue again, and deletes it from the dead-letter queue. If the process dies
+    /// in between, it is in both: a second copy within five minutes is dropped as a duplicate, and
+    /// a later one is a superfluous wake-up, which is harmless.
     pub async fn redrive(&self, letter: &DeadLetter) -> Result<(), Error> {
         let url = self.url(&self.name_of(letter.queue)).await?;
         self.sqs
@@ -190,7 +190,7 @@ impl StackQueues {
             .ok_or_else(|| Error::Missing(format!("queue {name}")))
     }
 
-    /// Messages that can be received, and those in somebody's hands.
+    /// Messages that can be received, and messages in flight.
     async fn depth(&self, name: &str) -> Result<(u64, u64), Error> {
         let [waiting, in_flight] = [
             QueueAttributeName::ApproximateNumberOfMessages,

@@ -1,8 +1,8 @@
-//! Passwords that must be known again, encrypted with a KMS key.
+//! Passwords that must be readable, encrypted with a KMS key.
 //!
-//! Only for users of PasswordDigest, whose proof is made from the password itself. The encryption is
-//! bound to account and user by KMS's encryption context: encrypted bytes that are moved to another
-//! record cannot be decrypted there.
+//! Only for users of PasswordDigest, whose digest is computed from the password itself. The
+//! encryption is bound to account and user by KMS's encryption context: an encrypted password that
+//! is moved to another record cannot be decrypted there.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq;
 
 use crate::error::{BoxError, Error};
 
-/// A password in the open. It is never shown.
+/// A decrypted password. It is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Password(String);
 
@@ -32,7 +32,7 @@ impl Password {
         &self.0
     }
 
-    /// In a time that tells nothing of where they differ.
+    /// In constant time.
     pub(crate) fn is(&self, other: &str) -> bool {
         self.0.as_bytes().ct_eq(other.as_bytes()).into()
     }
@@ -45,8 +45,8 @@ pub(crate) struct Owner<'a> {
     pub(crate) user: &'a str,
 }
 
-/// The key, if the set has one. Its client is made when it is first needed: few sets have users of
-/// PasswordDigest, and no other call shall wait for it.
+/// The key, if there is one. Its client is created when it is first needed: few stacks have users
+/// of PasswordDigest, and no other call should wait for it.
 pub(crate) struct PasswordEncryption {
     config: aws_types::SdkConfig,
     key: Option<String>,

@@ -1,4 +1,4 @@
-//! What AWS says of a stack's parts, for a person who looks for what is wrong.
+//! The state of a stack's AWS resources, for an operator who looks for a problem.
 
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_sesv2::Client as Ses;
@@ -8,10 +8,10 @@ use crate::error::Error;
 /// The indexes of the calls table in the template.
 pub const CALLS_INDEXES: [&str; 3] = ["account", "due", "failed"];
 
-/// How SES stands for this account and Region.
+/// The state of SES for this account and Region.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MailAccount {
-    /// Out of the sandbox: mail may go to anybody.
+    /// Out of the sandbox: mail may be sent to any address.
     pub is_in_production: bool,
     pub is_sending_enabled: bool,
     pub per_second: f64,
@@ -19,7 +19,7 @@ pub struct MailAccount {
     pub sent_in_24_hours: f64,
 }
 
-/// The indexes that a table has, by name; those being made are not among them.
+/// The indexes of a table, by name, without those that are being created.
 pub async fn indexes(config: &aws_types::SdkConfig, table: &str) -> Result<Vec<String>, Error> {
     let request = DynamoDb::new(config).describe_table().table_name(table);
     let answer = request.send().await.map_err(|error| Error::Table {
@@ -36,7 +36,7 @@ pub async fn indexes(config: &aws_types::SdkConfig, table: &str) -> Result<Vec<S
     Ok(names)
 }
 
-/// How SES stands.
+/// The state of SES.
 pub async fn mail_account(config: &aws_types::SdkConfig) -> Result<MailAccount, Error> {
     let answer = Ses::new(config).get_account().send().await;
     let answer = answer.map_err(|error| Error::MailNotSent(error.into()))?;

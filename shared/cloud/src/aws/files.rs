@@ -1,5 +1,5 @@
-//! Files of the bucket that people fetch, such as extracts, written whole or part by part; and files that
-//! people put there, such as imports, read range by range.
+//! Files of the bucket: those that operators fetch, such as extracts, written at once or in parts;
+//! and those that they upload, such as imports, read in ranges.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -12,10 +12,10 @@ use thiserror::Error;
 use crate::aws::lazy_client::LazyClient;
 use crate::error::{BoxError, Error};
 
-/// Least bytes of a part that is not the last one. The platform's figure.
+/// Fewest bytes of a part that is not the last one. The platform's figure.
 pub const PART_BYTES_MIN: usize = 5 * 1024 * 1024;
 
-/// The account of a local server, whose files lie in no folder of their own.
+/// The account of a local server, whose files are in no folder of their own.
 pub const LOCAL_ACCOUNT: &str = "local";
 
 #[derive(Clone)]
@@ -27,14 +27,14 @@ pub struct Files {
 /// Why a part was not taken, or an upload not completed.
 #[derive(Debug, Error)]
 pub enum UploadError {
-    /// It was completed, or given up: nobody knows it any more.
+    /// It was completed or aborted: S3 does not know it any more.
     #[error("the upload is not there any more")]
     Gone,
     #[error(transparent)]
     Cloud(#[from] Error),
 }
 
-/// What completing an upload has to say of a part.
+/// The number and ETag of a part, for completing an upload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadedPart {
     etag: String,
@@ -42,7 +42,7 @@ pub struct UploadedPart {
     crc32: Option<String>,
 }
 
-/// Where an extract of that name lies.
+/// The key of an extract with that name.
 pub fn extract_key(account: &AccountId, file_name: &str) -> String {
     match account.0.as_str() {
         LOCAL_ACCOUNT => format!("extract/{file_name}"),
@@ -50,7 +50,7 @@ pub fn extract_key(account: &AccountId, file_name: &str) -> String {
     }
 }
 
-/// Where a file to be imported lies.
+/// The key of a file to be imported.
 pub fn import_key(account: &AccountId, file_name: &str) -> String {
     match account.0.as_str() {
         LOCAL_ACCOUNT => format!("import/{file_name}"),
@@ -61,9 +61,9 @@ pub fn import_key(account: &AccountId, file_name: &str) -> String {
 /// Some bytes of a file.
 pub struct FileRange {
     pub bytes: Vec<u8>,
-    /// Which version of the file they are of.
+    /// The version of the file that they belong to.
     pub etag: String,
-    /// How long the whole file is.
+    /// The length of the whole file.
     pub size: u64,
 }
 
@@ -72,7 +72,7 @@ pub struct FileRange {
 pub enum RangeError {
     #[error("there is no such file")]
     Missing,
-    /// There is another one of that name now.
+    /// The file was replaced.
     #[error("the file was replaced while it was read")]
     Replaced,
     #[error(transparent)]
@@ -81,7 +81,7 @@ pub enum RangeError {
 
 impl Files {
     pub(crate) fn new(config: &aws_types::SdkConfig, bucket: &str) -> Self {
-        // Path style, so that an endpoint that is no AWS host name works as well.
+        // Path style, so that an endpoint whose name is not an AWS host name works, too.
         let config = aws_sdk_s3::config::Builder::from(config).force_path_style(true);
         Self {
             s3: LazyClient::new(|| Client::from_conf(config.build())),
@@ -89,7 +89,7 @@ impl Files {
         }
     }
 
-    /// Writes a file, over one of that name.
+    /// Writes a file, over an existing one.
     pub async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), Error> {
         let put = self.s3.get().put_object().bucket(&self.bucket).key(key);
         let put = put.content_type(CSV).body(ByteStream::from(bytes));
@@ -113,7 +113,8 @@ impl Files {
         Ok(Some(bytes.to_vec()))
     }
 
-    /// At most so many bytes of a file from one on; of the version that has this ETag, if one is given.
+    /// At most so many bytes of a file from an offset on; of the version with this ETag, if one is
+    /// given.
     pub async fn get_range(
         &self,
         key: &str,
@@ -136,7 +137,7 @@ impl Files {
                     .and_then(ProvideErrorMetadata::code);
                 return match code {
                     Some("PreconditionFailed") => Err(RangeError::Replaced),
-                    // Nothing lies behind the last byte; an empty file has none at all.
+                    // There is nothing after the last byte; an empty file has no bytes at all.
                     Some("InvalidRange") => Ok(FileRange {
                         bytes: Vec::new(),
                         etag: etag.unwrap_or_default().to_owned(),
@@ -166,8 +167,8 @@ impl Files {
         }
     }
 
-    /// Begins to write a file part by part; gives back the upload's id. One that is never completed is
-    /// cleared away by the bucket's lifecycle.
+    /// Begins a multipart upload; returns its id. An upload that is never completed is deleted by
+    /// the bucket's lifecycle.
     pub async fn begin_upload(&self, key: &str) -> Result<String, Error> {
         let s3 = self.s3.get();
         let begin = s3.create_multipart_upload().bucket(&self.bucket).key(key);
@@ -179,7 +180,7 @@ impl Files {
             .ok_or_else(|| out_of_reach("CreateMultipartUpload", "the answer has no upload id"))
     }
 
-    /// Writes a part, over one of that number.
+    /// Writes a part, over one with the same number.
     pub async fn upload_part(
         &self,
         key: &str,
@@ -199,7 +200,7 @@ impl Files {
         }
     }
 
-    /// Makes a file of its parts, numbered from 1 on.
+    /// Creates the file from its parts, numbered from 1.
     pub async fn complete_upload(
         &self,
         key: &str,

@@ -1,25 +1,24 @@
-//! Lanes: where what may take long waits, so that one account holds a bounded share of a function's
-//! places.
+//! Lanes: message groups for work that may take long, so that one account takes a bounded share of
+//! a function's places.
 //!
-//! A lane is a message group of a FIFO queue, and the queue gives a group to one invocation at a time.
-//! An account has as many lanes of a queue as make up its share, a quarter of the queue's places, and
-//! one at least: so nobody has to count, and where there are two places, the other one stays free.
-//! Whoever posts a reply and waits for its receiver takes on others' replies meanwhile, so that a lane of
-//! replies takes no place from anybody, and an account has a few of them always.
-//! The lanes of floods are one set for all accounts that flood: however many do so at once, they leave
-//! the same places free.
+//! The queue gives a message group to one invocation at a time. An account has lanes for its share
+//! of a queue, a quarter of the queue's places, and at least one. So nothing has to be counted, and
+//! with two places one of them stays free. An invocation that posts a reply and waits for its receiver
+//! meanwhile takes on replies of others, so that a lane of replies takes no place from anybody, and
+//! every account has a few of them. The lanes for floods are one set for all accounts that flood:
+//! however many there are, they leave the same places free.
 
 use calls::{AccountId, Conversation, ConversationKey, QueuePriority, hash_parts, hex};
 use serde::{Deserialize, Serialize};
 
-/// A conversation of more calls takes long. One of so many is carried out within half a second.
+/// A conversation of more calls takes long. One with this many takes half a second.
 const MANY_CALLS: u32 = 20;
 
-/// Lanes for replies that an account has at least: for receivers that nobody knows, two for slow ones, and
-/// one for those of High, so that none of these stands behind another.
+/// Fewest lanes for replies of an account: one for receivers that are not known yet, two for slow
+/// ones, and one for High, so that none of these waits behind another.
 const REPLY_LANES_MIN: u32 = 4;
 
-/// Invocations that may run side by side for each queue, as the template says.
+/// Concurrent invocations of each queue, from the template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Concurrency {
     pub high: u32,
@@ -53,26 +52,27 @@ impl Concurrency {
         (self.of(queue) / 4).max(least)
     }
 
-    /// How many flood lanes there are: those who flood may use what others leave idle, but for a quarter
-    /// of the places that stays free for the others' next calls, and for what [`Self::deferred_lanes`] use.
+    /// How many flood lanes there are. Accounts that flood may use idle places, except a quarter
+    /// that stays free for the next calls of other accounts and for [`Self::deferred_lanes`].
     fn flood_lanes(self, queue: Queue) -> u32 {
         let kept_free = self.lanes(queue) + u32::from(self.lanes(queue) < 2);
         self.of(queue).saturating_sub(kept_free).max(1)
     }
 
-    /// In how many lanes very many calls of one second wait for it: one less than stay free beside the
-    /// flood lanes. They only move to those when it has come, which takes a moment.
+    /// In how many lanes very many calls of one second wait for it: one less than stay free beside
+    /// the flood lanes. When their time has come they only move to the flood lanes, which takes a
+    /// moment.
     fn deferred_lanes(self, queue: Queue) -> u32 {
         self.lanes(queue).saturating_sub(1).max(1)
     }
 
-    /// Whether what waits for its second does so beside the flood lanes. With two places it cannot, or
-    /// both would be taken.
+    /// Whether calls that wait for their second have lanes beside the flood lanes. With two places
+    /// they cannot, since both would be taken.
     pub fn defers_beside_floods(self, queue: Queue) -> bool {
         self.of(queue) > 2
     }
 
-    /// The message group of a wake-up: no two messages of it are in flight at once.
+    /// The message group of a wake-up: no two messages of a group are in flight at the same time.
     pub(crate) fn group(self, queue: Queue, lane: &RunLane, target: &ConversationKey) -> String {
         let in_one_of = |kind: &str, account: &AccountId, lanes: u32| {
             let number = number_of(&target.0) % lanes.max(1);
@@ -96,23 +96,23 @@ impl Concurrency {
     }
 }
 
-/// Where a wake-up for a conversation waits.
+/// The lane of a wake-up for a conversation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RunLane {
-    /// In a group of its conversation, or of the queue that its call stands in.
+    /// A group of its conversation, or of the ordered queue that its call is in.
     #[default]
     Own,
-    /// In one of its account's for what takes long.
+    /// A lane of its account for long work.
     Long { account: AccountId },
-    /// In one of those for calls that come very fast.
+    /// A flood lane.
     Flood,
-    /// With very many others until this second, in Unix time: nothing waits behind it that may run
-    /// earlier.
+    /// A lane for very many calls that wait for this second, in Unix time: nothing that may run
+    /// earlier waits behind it.
     Deferred { second: i64 },
 }
 
 impl RunLane {
-    /// Where a conversation waits from the start.
+    /// The lane of a conversation at its beginning.
     pub fn of(conversation: &Conversation) -> Self {
         match conversation.calls_in_conversation.get() > MANY_CALLS {
             true => Self::long(conversation),
@@ -120,7 +120,7 @@ impl RunLane {
         }
     }
 
-    /// Where one waits that takes long. What stands in its account's queue has one place for all of it.
+    /// The lane of a conversation that takes long. An ordered queue has only one place in any case.
     pub fn long(conversation: &Conversation) -> Self {
         match conversation.queue() {
             Some(_) => Self::Own,
@@ -135,18 +135,18 @@ impl RunLane {
     }
 }
 
-/// Where a wake-up for a reply waits.
+/// The lane of a wake-up for a reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Lane {
-    /// Its conversation's own.
+    /// The group of its conversation.
     #[default]
     Conversation,
-    /// That of an account's receivers that nobody knows.
+    /// The lane of an account for receivers that are not known yet.
     FirstContact {
         account: AccountId,
         class: LaneClass,
     },
-    /// One of an account's for receivers that are slow. `number` says which.
+    /// A lane of an account for slow receivers; `number` says which.
     Slow {
         account: AccountId,
         class: LaneClass,
@@ -154,7 +154,8 @@ pub enum Lane {
     },
 }
 
-/// Replies of High have a lane of their own, so that they do not stand behind others of their account.
+/// Replies to High calls have a lane of their own, so that they do not wait behind others of their
+/// account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LaneClass {
     High,
@@ -175,8 +176,8 @@ impl Lane {
         *self == Self::Conversation
     }
 
-    /// The message group: High has the last lane to itself, receivers that nobody knows the first, and slow
-    /// ones those in between.
+    /// The message group: the last lane is for High, the first one for receivers that are not known
+    /// yet, and the others are for slow receivers.
     pub(crate) fn group(&self, conversation: &ConversationKey, lanes: u32) -> String {
         let last = lanes.saturating_sub(1);
         let (account, number) = match self {
@@ -195,12 +196,12 @@ impl Lane {
     }
 }
 
-/// An account's id may be longer than a group's.
+/// The id of an account may be longer than the name of a group.
 fn of_account(account: &AccountId) -> String {
     hex(&hash_parts(&["LANE", &account.0]))
 }
 
-/// A number that stands for a text, always the same.
+/// A number derived from a text, always the same for the same text.
 pub(crate) fn number_of(text: &str) -> u32 {
     let hash = hex(&hash_parts(&[text]));
     let digits = hash.get(..4).unwrap_or_default();
@@ -237,7 +238,7 @@ mod tests {
         }
     }
 
-    /// All groups that replies of an account can wait in, but those of their conversations.
+    /// All groups in which replies of an account can wait, except those of their conversations.
     fn groups(lanes: u32, class: LaneClass) -> BTreeSet<String> {
         let key = ConversationKey("c".to_owned());
         let first = Lane::FirstContact {
@@ -267,7 +268,7 @@ mod tests {
         }
     }
 
-    /// The groups that wake-ups of an account wait in.
+    /// The groups in which wake-ups of an account wait.
     fn run_groups(places: u32, lane: &RunLane) -> usize {
         let queue = Queue::Calls(QueuePriority::Medium);
         let keys = (0..2_000).map(|number| ConversationKey(number.to_string()));
@@ -293,7 +294,7 @@ mod tests {
         assert_eq!(run_groups(2, &RunLane::Own), 2_000);
     }
 
-    /// Those that wait for their second and those that have waited together.
+    /// Those that wait for their second, and those that have waited together.
     #[test]
     fn a_flood_of_deferred_calls_leaves_a_place_free_too() {
         let queue = Queue::Calls(QueuePriority::Medium);

@@ -1,8 +1,9 @@
-//! What an item of a table cannot hold: bodies and results past 350 KB, deflated, in S3.
+//! Bodies and results that are too large for an item: above 350 KB compressed they are stored in
+//! S3.
 //!
-//! Each has a tag by which the bucket drops it 300 days after it was written, so that what no record
-//! points at goes as well. A body whose call waits loses the tag, and gets it again, with the age of
-//! a new one, when the call ends: see [`crate::conversation::waiting`].
+//! Each has a tag, by which the bucket deletes it 300 days after it was written, so that objects
+//! without a record are deleted as well. The body of a call that waits loses the tag, and gets it
+//! again with the age of a new one when the call ends: see [`crate::conversation::waiting`].
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -12,7 +13,7 @@ use aws_sdk_s3::types::{MetadataDirective, TaggingDirective};
 use crate::aws::lazy_client::LazyClient;
 use crate::error::Error;
 
-/// What the rule of the bucket goes by; the template says the same.
+/// The tag in the rule of the bucket; the template has the same.
 const EXPIRES: &str = "expires=yes";
 
 #[derive(Clone)]
@@ -23,7 +24,7 @@ pub struct LargeBodies {
 
 impl LargeBodies {
     pub(crate) fn new(config: &aws_types::SdkConfig, bucket: &str) -> Self {
-        // Path style, so that an endpoint that is no AWS host name works as well.
+        // Path style, so that an endpoint whose name is not an AWS host name works, too.
         let config = aws_sdk_s3::config::Builder::from(config).force_path_style(true);
         Self {
             s3: LazyClient::new(|| Client::from_conf(config.build())),
@@ -48,7 +49,7 @@ impl LargeBodies {
         Ok(())
     }
 
-    /// It stays until somebody has it expire. Done twice, it does nothing.
+    /// Removes the tag, so that it does not expire. Repeating this changes nothing.
     pub(crate) async fn keep(&self, name: &str) -> Result<(), Error> {
         let untagged = self
             .s3
@@ -60,7 +61,7 @@ impl LargeBodies {
             .await;
         match untagged {
             Ok(_) => Ok(()),
-            // Nobody can keep what is gone; whoever reads it says so.
+            // It does not exist any more; its readers report that.
             Err(error) if is_missing(&error) => Ok(()),
             Err(error) => Err(Error::LargeBodies {
                 operation: "DeleteObjectTagging",
@@ -69,7 +70,7 @@ impl LargeBodies {
         }
     }
 
-    /// From now on it is as old as one that is written now, and expires as such.
+    /// Copies it onto itself, so that it expires like one that is written now.
     pub(crate) async fn let_expire(&self, name: &str) -> Result<(), Error> {
         let copied = self
             .s3
@@ -79,7 +80,7 @@ impl LargeBodies {
             .key(name)
             // Names are of letters, digits, `-` and `/`.
             .copy_source(format!("{}/{name}", self.bucket))
-            // Or S3 refuses to copy an object to where it is.
+            // Otherwise S3 refuses to copy an object onto itself.
             .metadata_directive(MetadataDirective::Replace)
             .tagging_directive(TaggingDirective::Replace)
             .tagging(EXPIRES)
@@ -129,7 +130,7 @@ impl LargeBodies {
     }
 }
 
-/// Whether there is no such object: these operations have no error of their own for it.
+/// Whether there is no such object: these operations have no typed error for that.
 fn is_missing<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     error.code() == Some("NoSuchKey")
 }

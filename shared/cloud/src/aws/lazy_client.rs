@@ -1,5 +1,5 @@
-//! A client of a service of AWS that few calls need, made when it is first asked for: each reads the
-//! SDK's list of partitions anew, and five of them are a third of what a cold function does.
+//! A client that few calls need, created when it is first used: each client reads the SDK's list of
+//! partitions again, and five of them take a third of the work of a cold start.
 
 use std::sync::{Arc, LazyLock};
 

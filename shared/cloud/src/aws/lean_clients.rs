@@ -1,9 +1,9 @@
-//! The clients of DynamoDB and SQS, which nearly every request of a call goes through, without what
-//! the SDK finds out anew for each request although it is the same each time.
+//! The clients of DynamoDB and SQS, which nearly every call uses, without work that the SDK repeats
+//! for each request although its result never changes.
 //!
-//! A PutItem as it is deployed takes 381,000 instructions from a client of the SDK's own making and
-//! 325,000 from one of these (without SHA-256, for which processors have instructions and
-//! valgrind has not); in time, 88 and 67 us, 15 of them the kernel's.
+//! As deployed, a PutItem takes 381,000 instructions with a client of the SDK and 325,000 with one
+//! of these (without SHA-256, for which processors have instructions that valgrind does not
+//! support). In time, this is 88 and 67 us, of which 15 are the kernel's.
 
 use std::sync::OnceLock;
 
@@ -59,25 +59,25 @@ pub(crate) fn sqs(config: &SdkConfig) -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::from_conf(builder.build())
 }
 
-/// Where a time is set for every attempt, nothing is left for the guard of stalled streams (3 % of
-/// a request): both services answer in one piece, which an attempt's time includes. It is no
-/// replacement for such a time, as it does not mind a server that takes a request and never answers.
+/// If every attempt has a time limit, the guard against stalled streams is not needed (3 % of a
+/// request): both services answer in one piece, within the time limit. The guard does not replace
+/// that limit, since it ignores a server that accepts a request and never answers.
 fn bounds_attempts(config: &SdkConfig) -> bool {
     let timeouts = config.timeout_config();
     timeouts.is_some_and(|timeouts| timeouts.operation_attempt_timeout().is_some())
 }
 
-/// Whether the configuration would rather have requests without signatures: the local cloud's, whose
-/// requests leave no process. The SDK knows that way of authentication only where it is told of it.
+/// Whether the configuration prefers requests without signatures, as the local cloud does, whose
+/// requests leave no process. The SDK supports them only if the client registers that scheme.
 fn is_unsigned(config: &SdkConfig) -> bool {
     let preference = config.auth_scheme_preference().cloned();
     preference.is_some_and(|preferred| preferred.into_iter().any(|it| it == UNSIGNED))
 }
 
-/// The endpoint that the SDK's own rules find, asked once. The SDK remembers one answer as well, but
-/// for one table alone, although the table's name says nothing (4 % of a request to another table
-/// than the last). True as long as tables go by their names: an ARN could name an endpoint of the
-/// table's own account.
+/// The endpoint according to the SDK's own rules, evaluated once. The SDK caches one result, too,
+/// but only for one table, although the table's name has no effect (4 % of a request to another
+/// table than the last). This is right as long as tables are named by their names: an ARN could
+/// mean an endpoint of its account.
 #[derive(Debug)]
 struct OneEndpoint {
     rules: SharedEndpointResolver,
@@ -102,7 +102,7 @@ impl ResolveEndpoint for OneEndpoint {
         })
     }
 
-    /// Tells the rules whose credentials they are, if those say it.
+    /// Passes the account of the credentials to the rules, if it is known.
     fn finalize_params<'a>(
         &'a self,
         params: &'a mut EndpointResolverParams,
@@ -114,9 +114,9 @@ impl ResolveEndpoint for OneEndpoint {
     }
 }
 
-/// The user agent that the SDK wrote for a client's first request, for all that follow: to put it
-/// together is 8 % of a request. Its second copy, `x-amz-user-agent`, is for browsers, which may not
-/// set the first; it would have to be signed.
+/// The user agent that the SDK wrote for the first request of a client, for all later requests:
+/// composing it takes 8 % of a request. Its copy, `x-amz-user-agent`, is for browsers, which may
+/// not set the first one; it would have to be signed.
 #[derive(Debug, Default)]
 struct OneUserAgent(OnceLock<String>);
 
@@ -144,8 +144,8 @@ impl Intercept for OneUserAgent {
         _: &RuntimeComponents,
         settings: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // Asked of this request, not of `self`: another may have made it known in between, and the
-        // SDK is about to add its own.
+        // The request itself is checked, not `self`: another request may have stored the user agent
+        // meanwhile, and the SDK would then add its own.
         let disabled = settings.load::<DisableInterceptor<UserAgentInterceptor>>();
         if let (Some(_), Some(user_agent)) = (disabled, self.0.get()) {
             let headers = context.request_mut().headers_mut();

@@ -26,17 +26,17 @@ pub struct MailService {
     configuration_set: String,
 }
 
-/// Which connections a session takes.
+/// Which connections a session uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MailConnections {
     /// Those of the configuration.
     Configured,
-    /// New ones for each session: a function is frozen between two invocations, and a connection
-    /// that was idle meanwhile may be dead without anybody knowing.
+    /// New ones for each session: a function is frozen between invocations, and a connection that
+    /// was idle during that time may be dead.
     New,
 }
 
-/// The mail service for as long as an invocation takes.
+/// The mail service for the duration of an invocation.
 #[derive(Clone, Debug)]
 pub struct MailSession {
     ses: Client,
@@ -49,7 +49,7 @@ pub struct MailSession {
 pub struct Mail {
     pub to: String,
     pub from_name: Option<String>,
-    /// Absent: the sender in the settings.
+    /// Absent: the sender of the settings.
     pub from_address: Option<String>,
     pub reply_to: Option<String>,
     pub reply_to_name: Option<String>,
@@ -58,33 +58,33 @@ pub struct Mail {
     pub html: Option<String>,
     /// Name, content type, content.
     pub attachment: Option<(String, &'static str, Vec<u8>)>,
-    /// Headers of our own: name and value.
+    /// Additional headers: name and value.
     pub headers: Vec<(&'static str, String)>,
-    /// What its events are matched by. Without one the mail service tells nothing of it.
+    /// The tag by which its events are matched. Without one the service reports no events.
     pub tag: Option<MailTag>,
-    /// Where its reader unsubscribes by one click.
+    /// The link by which its reader unsubscribes with one click.
     pub unsubscribe_link: Option<String>,
 }
 
-/// The name of the tag that a mail is sent with. The template's rule need not know it: it goes by the
+/// The name of the tag. The template's rule does not need it: it selects events by the
 /// configuration set.
 pub const TAG_NAME: &str = "aftercall-mail";
 
-/// Longest wait for the service's answer, longer than for others': a mail whose answer nobody saw
-/// stays unknown for good. A mail is claimed only while there is time for it.
+/// Longest wait for the answer, longer than for other services: a mail whose answer is lost stays
+/// unknown for ever. A mail is claimed only while there is this much time.
 pub const ANSWER_MAX: Duration = Duration::from_secs(20);
 
-/// What the mail service said.
+/// The answer of the mail service.
 #[derive(Debug)]
 pub enum SendMailResult {
     Taken,
-    /// It will never take this one; why, for the log.
+    /// It refuses this mail for good; the reason, for the log.
     Rejected(String),
 }
 
 impl MailService {
-    /// A client of its own that asks once: a mail whose answer was lost may have gone out, and it is
-    /// not for the client to send it again.
+    /// A client of its own without retries: a mail whose answer was lost may have been sent, and
+    /// the client must not send it again.
     pub(crate) fn new(
         config: &aws_types::SdkConfig,
         sender: &str,
@@ -103,7 +103,7 @@ impl MailService {
         }
     }
 
-    /// For one invocation: nothing of it outlives that.
+    /// For one invocation; no connection is kept after it.
     pub fn session(&self) -> MailSession {
         let config = match self.connections {
             MailConnections::Configured => self.config.clone(),
@@ -118,11 +118,11 @@ impl MailService {
 
     pub async fn send(&self, mail: &Mail) -> Result<SendMailResult, Error> {
         let session = self.session();
-        // Boxed: a reply awaits it from deep within.
+        // Boxed, because a reply awaits it deep within other futures.
         Box::pin(session.send(mail)).await
     }
 
-    /// Mails that the AWS account may send in a thousand seconds. `None`: SES does not say.
+    /// Mails that SES allows the AWS account in a thousand seconds. `None`: SES does not say.
     pub(crate) async fn thousandths_per_second(&self) -> Option<u32> {
         let account = self.session().ses.get_account().send().await;
         let account = match account {
@@ -134,7 +134,7 @@ impl MailService {
             }
         };
         let rate = account.send_quota()?.max_send_rate();
-        // In text, since there is no conversion that says whether it fits.
+        // By way of text, since no conversion checks whether the number fits.
         format!("{:.0}", rate * 1_000.0).parse().ok()
     }
 }
@@ -164,7 +164,8 @@ impl MailSession {
         }
     }
 
-    /// The tag goes with the request, so that an event can be matched that comes before its answer.
+    /// The tag is sent with the request, so that an event that arrives before the answer can be
+    /// matched.
     fn message_tag(&self, mail: &Mail) -> Result<Option<MessageTag>, Error> {
         let wanted = mail
             .tag
@@ -216,16 +217,16 @@ impl MailSession {
     }
 }
 
-/// What RFC 8058 has in the header, and in what is posted to the link.
+/// The header and the form field of RFC 8058.
 pub const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
 
-/// An address, with the name before it if there is one: no name is not an empty name.
+/// An address, with the name before it if there is one: an empty name is not written.
 fn mailbox(name: Option<&str>, address: &str) -> Address<'static> {
     let name = name.map(one_line).filter(|name| !name.trim().is_empty());
     Address::new_address(name, one_line(address))
 }
 
-/// What a mail that was not taken comes to.
+/// The error of a mail that was not accepted.
 fn said_no(error: SdkError<SendEmailError>, sender: &str) -> Result<SendMailResult, Error> {
     let Some(refused) = error.as_service_error() else {
         return Err(match was_not_sent(&error) {
@@ -253,15 +254,15 @@ fn said_no(error: SdkError<SendEmailError>, sender: &str) -> Result<SendMailResu
     Err(Error::MailRefused(error.into()))
 }
 
-/// SES names the identities that it does not know. Where it names nobody, it is the sender: whoever
-/// is out of the sandbox needs no recipient verified.
+/// SES names the identities that are not verified. If it names none, it is the sender: out of the
+/// sandbox, recipients need not be verified.
 fn is_named(sender: &str, message: &str) -> bool {
     let message = message.to_lowercase();
     let sender = sender.to_lowercase();
     !message.contains('@') || message.contains(&sender)
 }
 
-/// Free text from a caller must not become a header of its own.
+/// Free text from a caller must not add headers.
 fn one_line(text: &str) -> String {
     text.chars()
         .map(|letter| {

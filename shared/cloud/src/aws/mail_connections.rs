@@ -1,4 +1,4 @@
-//! Connections to SES, and whether a request that failed has certainly never left.
+//! Connections to SES, and whether a failed request certainly never left.
 
 use std::error::Error;
 use std::io;
@@ -9,14 +9,14 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use crate::aws::clients;
 
-/// With no connection yet.
+/// Without an open connection.
 pub(crate) fn new() -> SharedHttpClient {
     clients::new_https_client()
 }
 
-/// Whether it is certain that no byte of the request was sent: it could not be built, its host has
-/// no address, or there was no connection (refused, timed out, no TLS). Everything else may have
-/// arrived, whatever went wrong after that.
+/// Whether certainly no byte of the request was sent: it could not be built, its host has no
+/// address, or there was no connection (refused, timed out, no TLS). After any other error it may
+/// have arrived.
 pub(crate) fn was_not_sent<E>(error: &SdkError<E>) -> bool {
     match error {
         SdkError::ConstructionFailure(_) => true,
@@ -24,7 +24,7 @@ pub(crate) fn was_not_sent<E>(error: &SdkError<E>) -> bool {
             .as_connector_error()
             .is_some_and(|error| was_not_connected(error)),
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) | SdkError::ServiceError(_) => false,
-        // A kind that the SDK has yet to learn: nobody knows.
+        // A kind of error that a later SDK may add: treated as unknown.
         _ => false,
     }
 }
@@ -84,13 +84,13 @@ mod tests {
         }
     }
 
-    /// What comes of a mail to a service at that endpoint, over real connections.
+    /// The result of a mail to a service at that endpoint, over real connections.
     async fn sent_to(endpoint: &str) -> Error {
         let service = service_at(endpoint, MailConnections::Configured);
         service.send(&a_mail()).await.expect_err("nobody is there")
     }
 
-    /// Answers request after request on each connection, and keeps it. Gives back how many it took.
+    /// Answers all requests on each connection and keeps it open. Returns how many it accepted.
     async fn a_mail_service() -> (u16, Arc<AtomicU32>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -126,7 +126,7 @@ mod tests {
         }
     }
 
-    /// Between two invocations a function is frozen, and a connection may die without its knowing.
+    /// A function is frozen between invocations, and does not notice when a connection dies.
     #[tokio::test]
     async fn no_connection_outlives_the_invocation_that_made_it() {
         let (port, taken) = a_mail_service().await;
@@ -142,7 +142,7 @@ mod tests {
         }
     }
 
-    /// Takes one connection, reads what comes for a moment, says that, and closes.
+    /// Accepts one connection, reads for a moment, answers, and closes it.
     async fn a_server_that_says(answer: &'static [u8]) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();

@@ -1,6 +1,6 @@
-//! Texts, and calls by voice, through AWS End User Messaging.
+//! Texts and voice calls through AWS End User Messaging.
 //!
-//! It takes no token that would tell it of a request that it has seen, so each is made once.
+//! The service has no idempotency token, so each request is made once.
 
 use std::sync::OnceLock;
 
@@ -20,8 +20,8 @@ use crate::error::Error;
 use crate::records::mail_record::MailTag;
 pub const STACK_NAME: &str = "aftercall-stack";
 
-/// For how long the service may try to reach a phone that is off. A day: most of what is sent is of no
-/// use after that.
+/// For how long the service may try to reach a phone that is off. Most messages are of no use after
+/// a day.
 const TRIED_MAX_S: i32 = 86_400;
 
 #[derive(Clone)]
@@ -31,7 +31,7 @@ pub struct PhoneService {
     stack: String,
 }
 
-/// The service for as long as an invocation takes. Its client is made for the first that is sent: most
+/// The service for the duration of an invocation. Its client is created for the first message: most
 /// invocations send none.
 pub struct PhoneSession {
     service: PhoneService,
@@ -39,7 +39,7 @@ pub struct PhoneSession {
 }
 
 impl PhoneService {
-    /// `stack`: what events of this stack are known by.
+    /// `stack`: by which events of this stack are recognised.
     pub(crate) fn new(config: &SdkConfig, stack: &str, connections: MailConnections) -> Self {
         Self {
             config: config.clone(),
@@ -48,7 +48,7 @@ impl PhoneService {
         }
     }
 
-    /// For one invocation: nothing of it outlives that.
+    /// For one invocation; no connection is kept after it.
     pub fn session(&self) -> PhoneSession {
         PhoneSession {
             service: self.clone(),
@@ -56,7 +56,7 @@ impl PhoneService {
         }
     }
 
-    /// A client that asks once: what was sent and not answered may have gone out.
+    /// A client without retries: a message whose answer was lost may have been sent.
     fn client(&self) -> Client {
         let patient = TimeoutConfig::builder().operation_attempt_timeout(ANSWER_MAX);
         let once = aws_sdk_pinpointsmsvoicev2::config::Builder::from(&self.config)
@@ -132,7 +132,7 @@ impl PhoneSession {
     }
 }
 
-/// Why the service will never take a text: by the protocol's code.
+/// Why the service refuses a text for good, as the protocol's code.
 fn text_reason(error: &TextError) -> Option<String> {
     let reason = if let TextError::ConflictException(conflict) = error {
         conflict.reason().map(|reason| reason.as_str())
@@ -161,7 +161,7 @@ fn voice_reason(error: &VoiceError) -> Option<String> {
 
 const NOT_FOUND: &str = "RESOURCE_NOT_FOUND";
 
-/// The service's word for it, behind the protocol's code.
+/// The service's reason, after the protocol's code.
 fn reason_of(channel: PhoneChannel, reason: Option<&str>) -> String {
     let reason = reason.unwrap_or("UNKNOWN_REASON");
     let failure = match reason {
@@ -183,7 +183,7 @@ fn reason_of(channel: PhoneChannel, reason: Option<&str>) -> String {
     failure.reason(channel, reason)
 }
 
-/// What a text or a call that was not taken comes to. `reason`: it will never be.
+/// The error of a message that was not accepted. `reason`: it is refused for good.
 fn said_no<E>(error: SdkError<E>, reason: Option<String>) -> Result<SendMailResult, Error>
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -199,11 +199,11 @@ where
     };
     Err(match refused.code() {
         Some("ThrottlingException") => Error::PhoneThrottled(error.into()),
-        // Spent for this month, not allowed, switched off: whoever runs the stack can mend these.
+        // Spending limit reached, not allowed, switched off: the stack's operator can change these.
         Some("ServiceQuotaExceededException" | "AccessDeniedException") => {
             Error::PhoneRefused(error.into())
         }
-        // It may have gone out all the same.
+        // It may have been sent nevertheless.
         Some(_) | None => Error::Phone(error.into()),
     })
 }

@@ -1,7 +1,7 @@
 //! Wake-ups: SQS FIFO queues, one per priority and one for replies.
 //!
-//! A message carries a key and a step, never the truth. Its step is in its body, or the queue would
-//! drop an action that is sent again within five minutes as a repeat.
+//! A message carries a key and a step, never the state. Without the step in its body, the queue
+//! would drop an action that is sent again within five minutes as a duplicate.
 
 use std::time::Duration;
 
@@ -19,32 +19,32 @@ pub use crate::aws::reply_wake_up::{ReplyTarget, ReplyWakeUp, read_reply_wake_up
 use crate::error::Error;
 use crate::settings::Settings;
 
-/// Most messages in one request, and in one batch that a function gets. The platform's figure.
+/// Most messages in one request, and in one batch of a function. The platform's figure.
 pub const BATCH_MAX: usize = 10;
 
-/// Time that a function needs at its end: a commit in progress that is answered at the third try,
-/// the pauses between, and a second for the rest. What cannot be handed back then comes again by
-/// itself.
+/// Time that a function reserves for its end: a commit that is answered at the third attempt, the
+/// pauses in between, and a second for the rest. A message that cannot be handed back in this time
+/// comes again by itself.
 const HEAD_ROOM: SignedDuration = SignedDuration::from_secs(20);
 
-/// How long a message that was received is invisible: the time-out of its function and half a
-/// minute, since an invocation that is killed hands nothing back; the template says the same.
+/// How long a received message is invisible: the timeout of its function and half a minute, since a
+/// killed invocation hands nothing back. The template has the same value.
 pub const VISIBILITY: SignedDuration = SignedDuration::from_secs(90);
 
-/// How often a message is received before its queue gives it up; the template says the same. Ten of
-/// a batch that die together, and are then tried one by one, need some thirty.
+/// How often a message is received before its queue gives it up; the template has the same value.
+/// Ten messages of a batch that die together, and are then tried one by one, need some thirty.
 pub const RECEIVES_MAX: u32 = 50;
 
-/// What a function may take where nobody says.
+/// The time that a function has if its context does not say.
 pub const TIME_MIN: SignedDuration = SignedDuration::from_secs(30);
 
-/// What a message on one of the three priority queues says: go on with this conversation.
+/// The content of a message on the three priority queues: go on with this conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WakeUp {
     pub conversation: ConversationKey,
-    /// Version of the header whose commit sent it.
+    /// The version of the header whose commit sent it.
     pub step: u64,
-    /// The queue of its account that the call stands in: whoever takes one message goes through it.
+    /// The account's ordered queue that the call is in: the run goes through this queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<ConversationKey>,
     #[serde(default, skip_serializing_if = "RunLane::is_own")]
@@ -52,22 +52,22 @@ pub struct WakeUp {
 }
 
 impl WakeUp {
-    /// What is gone on with: the conversation, or the queue.
+    /// What the run goes on with: the conversation, or the ordered queue.
     pub fn target(&self) -> &ConversationKey {
         self.queue.as_ref().unwrap_or(&self.conversation)
     }
 }
 
-/// A message as a function gets it.
+/// A message as a function receives it.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     pub message_id: String,
     pub receipt_handle: String,
     pub body: String,
-    /// How often it has been delivered, this time included.
+    /// How often it was received, including this time.
     pub count: u32,
     pub first_received: Timestamp,
-    /// How often the messages were delivered that this one replaces.
+    /// How often the messages that it replaces were received.
     pub handed_back: u32,
 }
 
@@ -90,7 +90,7 @@ impl Delivery {
     }
 }
 
-/// One of several that are sent in one request.
+/// One of several messages in one request.
 struct QueueMessage {
     group: String,
     body: String,
@@ -127,7 +127,7 @@ impl Queues {
         }
     }
 
-    /// The queue of an ARN: its name stands at the end of the ARN and of the URL.
+    /// The name of a queue, which is at the end of its ARN and of its URL.
     pub fn of_arn(&self, arn: &str) -> Option<Queue> {
         let name = arn.rsplit(':').next();
         let priorities = QueuePriority::ALL.map(Queue::Calls);
@@ -137,7 +137,7 @@ impl Queues {
             .find(|queue| self.url(*queue).rsplit('/').next() == name)
     }
 
-    /// The message group of a wake-up: no two messages of it are in flight at once.
+    /// The message group of a wake-up: no two messages of a group are in flight at the same time.
     pub fn group(&self, priority: QueuePriority, wake: &WakeUp) -> String {
         let queue = Queue::Calls(priority);
         self.concurrency.group(queue, &wake.lane, wake.target())
@@ -161,7 +161,7 @@ impl Queues {
             .await
     }
 
-    /// Takes a wake-up that must wait out of its lane, where all would wait behind it.
+    /// Sends a wake-up that must wait to another group, so that it does not block its lane.
     pub async fn leave_lane(
         &self,
         priority: QueuePriority,
@@ -173,14 +173,14 @@ impl Queues {
             ..wake.clone()
         };
         let body = serde_json::to_string(&own).unwrap_or_default();
-        // Or it were taken for a repeat of the message that went to the lane.
+        // Otherwise it would be dropped as a duplicate of the message in the lane.
         let body = replacing(&body, delivery.times());
         let group = self.group(priority, &own);
         self.send_once(Queue::Calls(priority), &group, &body, &body)
             .await
     }
 
-    /// Unless a message for the same has been sent within five minutes.
+    /// The queue drops it if the same message was sent within five minutes.
     pub(crate) async fn send_once(
         &self,
         queue: Queue,
@@ -203,7 +203,7 @@ impl Queues {
         Ok(())
     }
 
-    /// In the order given.
+    /// In this order.
     pub async fn send_reply_wake_ups_in_order(
         &self,
         wake_ups: &[ReplyWakeUp],
@@ -215,7 +215,7 @@ impl Queues {
         self.send_in_order(Queue::Replies, messages.collect()).await
     }
 
-    /// Several of one queue, in the order given.
+    /// Several for one queue, in this order.
     pub async fn wake_all(
         &self,
         priority: QueuePriority,
@@ -261,8 +261,7 @@ impl Queues {
         Ok(())
     }
 
-    /// Puts a new message in the place of one that was delivered so often, which the caller
-    /// deletes.
+    /// Sends a new message in place of one that was received so often, which the caller deletes.
     pub(crate) async fn replace(
         &self,
         queue: Queue,
@@ -274,7 +273,8 @@ impl Queues {
         self.send_once(queue, group, &body, &body).await
     }
 
-    /// Deletes messages that are done before their batch is. One that is gone already is no error.
+    /// Deletes messages that are done before their batch is. A message that was deleted before is
+    /// no error.
     pub async fn delete(&self, queue: Queue, deliveries: &[Delivery]) -> Result<(), Error> {
         let out_of_reach = |source| Error::Queue {
             operation: "DeleteMessageBatch",
@@ -301,14 +301,15 @@ impl Queues {
         Ok(())
     }
 
-    /// The message comes again after that time, exact to the second. The caller hands it back as failed.
+    /// Makes the message visible again after that time, to the second. The caller hands it back as
+    /// failed.
     pub async fn hold(
         &self,
         queue: Queue,
         delivery: &Delivery,
         time: Duration,
     ) -> Result<(), Error> {
-        // Whole seconds, and never early.
+        // In whole seconds, and never early.
         let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
         self.sqs
             .change_message_visibility()
@@ -325,7 +326,7 @@ impl Queues {
     }
 }
 
-/// A message as the event of a function brings it.
+/// A message in the event of a function.
 pub fn delivery(message: SqsMessage) -> Delivery {
     let number = |name| message.attributes.get(name)?.parse().ok();
     let count = number("ApproximateReceiveCount").and_then(|count| u32::try_from(count).ok());
@@ -336,12 +337,12 @@ pub fn delivery(message: SqsMessage) -> Delivery {
         message.receipt_handle.unwrap_or_default(),
         message.body.unwrap_or_default(),
         count.unwrap_or(1),
-        // Nobody says: it has only just been received.
+        // The event does not say: it has only just been received.
         first_received.unwrap_or(Timestamp::MAX),
     )
 }
 
-/// What a message says beside its wake-up, if it replaces others.
+/// What a message has in addition to its wake-up, if it replaces others.
 #[derive(Default, Deserialize)]
 struct Replaces {
     #[serde(default)]
@@ -354,7 +355,7 @@ fn handed_back_of(body: &str) -> u32 {
         .handed_back
 }
 
-/// The same wake-up as another message: a queue would drop one of the same body as a repeat.
+/// The same wake-up as a different message: the queue would drop an equal body as a duplicate.
 fn replacing(body: &str, handed_back: u32) -> String {
     let mut wake = serde_json::from_str(body).unwrap_or(serde_json::Value::Null);
     if let Some(fields) = wake.as_object_mut() {
@@ -363,7 +364,7 @@ fn replacing(body: &str, handed_back: u32) -> String {
     wake.to_string()
 }
 
-/// What a function says of the messages that must come again.
+/// The answer of a function, which names the messages that must come again.
 pub fn handed_back(message_ids: Vec<String>) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     for message_id in message_ids {
@@ -372,9 +373,9 @@ pub fn handed_back(message_ids: Vec<String>) -> SqsBatchResponse {
     response
 }
 
-/// When a function must be done, from what its context says (milliseconds): in time to hand back
-/// what it did not come to. `cargo lambda watch` names a time in 1970: one that is past on arrival
-/// says nothing, and [`TIME_MIN`] is taken.
+/// When a function must be done according to its context (in milliseconds), with time to hand back
+/// the rest. `cargo lambda watch` says a time in 1970; a time that has passed when the event
+/// arrives is ignored, and [`TIME_MIN`] is used.
 pub fn deadline(context_deadline_ms: u64, now: Timestamp) -> Timestamp {
     let ms = i64::try_from(context_deadline_ms).unwrap_or(i64::MAX);
     let end = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX);
@@ -384,12 +385,13 @@ pub fn deadline(context_deadline_ms: u64, now: Timestamp) -> Timestamp {
     end.checked_sub(HEAD_ROOM).unwrap_or(end)
 }
 
-/// What a message on one of the three priority queues says, read.
+/// Parses the content of a message on the three priority queues.
 pub fn read_wake_up(body: &str) -> Result<WakeUp, serde_json::Error> {
     serde_json::from_str(body)
 }
 
-/// What SQS itself would make of the body: the scheduler sends the same messages without an id.
+/// The id that SQS would compute from the body: the scheduler sends the same messages without an
+/// id.
 fn deduplication_id(body: &str) -> String {
     hex(&Sha256::digest(body))
 }
@@ -401,7 +403,7 @@ mod tests {
 
     #[test]
     fn head_room_is_enough_for_three_attempts_of_a_commit() {
-        // The SDK waits up to 1 s and up to 2 s between them.
+        // The SDK waits up to 1 s and then up to 2 s between them.
         let commit = 3 * SignedDuration::try_from(ATTEMPT_MAX).expect("short");
         assert!(HEAD_ROOM > commit + SignedDuration::from_secs(3));
         let now = Timestamp::from_second(1_800_000_000).expect("a time");

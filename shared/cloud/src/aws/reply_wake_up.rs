@@ -1,4 +1,4 @@
-//! What a message on the replies queue says, and in which lane it waits.
+//! The content of a message on the replies queue, and its lane.
 
 use calls::{ConversationKey, SequenceCode};
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::lanes::Lane;
 
-/// What a message on the replies queue says.
+/// The content of a message on the replies queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplyWakeUp {
     pub conversation: ConversationKey,
@@ -14,19 +14,20 @@ pub struct ReplyWakeUp {
     pub what: ReplyTarget,
     #[serde(default, skip_serializing_if = "Lane::is_conversation")]
     pub lane: Lane,
-    /// Version of the record that it is for.
+    /// The version of the record that it is for.
     pub step: u64,
-    /// In ms, of one that is sent because an earlier one may have been lost or in vain: the queue would
-    /// take it for a repeat of that one, and drop it.
+    /// A time in ms, in a message that is sent because an earlier one may have been lost: without
+    /// it, the queue would drop it as a duplicate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again_at: Option<i64>,
 }
 
-/// Step of a wake-up for a reply that somebody else may hold: no record has this version.
+/// The step of a wake-up for a reply that may be leased to another holder: no record has this
+/// version.
 const NOT_HANDED_ON: u64 = 0;
 
 impl ReplyWakeUp {
-    /// In the lane of its conversation, where each of them begins.
+    /// The lane of its conversation, where all begin.
     pub(crate) fn new(
         conversation: &ConversationKey,
         sequence: SequenceCode,
@@ -43,7 +44,7 @@ impl ReplyWakeUp {
         }
     }
 
-    /// The same once more.
+    /// The same wake-up as a different message.
     #[must_use]
     pub(crate) fn again(self, now: Timestamp) -> Self {
         Self {
@@ -52,7 +53,7 @@ impl ReplyWakeUp {
         }
     }
 
-    /// For whoever must not be taken for one to whom the reply was handed on.
+    /// For a sender that does not hold the reply.
     #[must_use]
     pub(crate) fn not_handed_on(self) -> Self {
         Self {
@@ -61,7 +62,7 @@ impl ReplyWakeUp {
         }
     }
 
-    /// For the reply that is kept with the header of a call alone.
+    /// For the reply in the header of a call alone.
     pub(crate) fn for_call_alone(conversation: &ConversationKey, step: u64) -> Self {
         Self::new(
             conversation,
@@ -74,17 +75,17 @@ impl ReplyWakeUp {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReplyTarget {
-    /// The reply to the call's SendResponseTo of that number.
+    /// The reply for the call's SendResponseTo with that number.
     Reply(u32),
-    /// The reply that is kept with the outcome it tells of.
+    /// The reply that is stored with its outcome.
     OutcomeReply,
-    /// The reply that is kept with the header of a call alone.
+    /// The reply that is stored with the header of a call alone.
     EmbeddedReply,
     /// Its triggered mails.
     Mails,
 }
 
-/// What a message on the replies queue says, read.
+/// Parses the content of a message on the replies queue.
 pub fn read_reply_wake_up(body: &str) -> Result<ReplyWakeUp, serde_json::Error> {
     serde_json::from_str(body)
 }

@@ -1,8 +1,8 @@
 //! Deferred calls: one-time EventBridge schedules that send the same wake-up as everything else.
 //!
-//! A schedule fires somewhere within its minute, so it is set for the minute that the call's time
-//! lies in: early, the processor holds the call until its second; late, it is by less than a minute.
-//! The due index finds a call whose schedule was lost.
+//! A schedule fires at some time within its minute, so it is set for the minute of the call's time.
+//! If it fires early, the processor holds the call until its second; if late, by less than a
+//! minute. A call whose schedule was lost is found by the due index.
 
 use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::types::{
@@ -41,8 +41,8 @@ impl Schedules {
         }
     }
 
-    /// The same wake-up scheduled twice is one schedule: its name is the conversation and the step.
-    /// `group`: the message group in which it waits.
+    /// The same wake-up scheduled twice is one schedule, because its name is the conversation and
+    /// the step. `group`: the message group in which it waits.
     pub async fn wake_at(
         &self,
         at: Timestamp,
@@ -97,7 +97,7 @@ impl Schedules {
     }
 }
 
-/// The minute that the instant lies in, in UTC.
+/// The minute of the instant, in UTC.
 fn at_expression(at: Timestamp) -> String {
     let at = at.to_zoned(TimeZone::UTC);
     format!("at({})", at.strftime("%Y-%m-%dT%H:%M:00"))

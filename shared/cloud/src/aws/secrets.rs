@@ -1,4 +1,4 @@
-//! Secrets that lie in Secrets Manager, where their owner makes and rotates them.
+//! Secrets in Secrets Manager, where their owner creates and rotates them.
 //!
 //! They are read by their ARN and never written. A function's role may read those that the template
 //! names.
@@ -9,7 +9,7 @@ use crate::aws::encrypted_password::Password;
 use crate::aws::lazy_client::LazyClient;
 use crate::error::Error;
 
-/// What reads them. Its client is made when it is first needed: most sets have no backend.
+/// The client, created when it is first needed: most stacks have no backend.
 pub(crate) struct Secrets(LazyClient<Client>);
 
 impl Secrets {
@@ -18,8 +18,9 @@ impl Secrets {
         Self(LazyClient::new(move || Client::new(&config)))
     }
 
-    /// The text of a secret's current version. One that is not there, or that the role may not read, is
-    /// out of reach like a service that does not answer: its owner can mend each of them.
+    /// The text of a secret's current version. A secret that does not exist, or that the role may
+    /// not read, is an error like a service that does not answer: its owner can correct each of
+    /// them.
     pub(crate) async fn read(&self, arn: &str) -> Result<Password, Error> {
         let request = self.0.get().get_secret_value().secret_id(arn);
         let answer = request.send().await.map_err(|error| Error::Secret {

@@ -1,5 +1,5 @@
-//! The tables of a stack, found by its name: CloudFormation calls a table
-//! `<stack>-<logical id>-<some capitals and digits>`.
+//! The tables of a stack, found by its name: CloudFormation names a table `<stack>-<logical
+//! id>-<some capitals and digits>`.
 
 use aws_sdk_dynamodb::Client;
 
@@ -11,17 +11,18 @@ pub const ACCOUNTS: &str = "AccountsTable";
 /// The same of the table of calls.
 pub const CALLS: &str = "CallsTable";
 
-/// What the same tables are called by a local server.
+/// The names of the same tables on a local server.
 pub const LOCAL_ACCOUNTS: &str = "aftercall-accounts";
 pub const LOCAL_CALLS: &str = "aftercall-calls";
 
-/// What a local server's queues are named after.
+/// The prefix of a local server's queues.
 pub const LOCAL_STACK: &str = "aftercall";
 
-/// What the bucket is called by a local server.
+/// The name of a local server's bucket.
 pub const LOCAL_BODIES: &str = "aftercall-bodies";
 
-/// Those that may be meant; several where a table has outlived an earlier stack of that name.
+/// The tables that may be meant; several if a table of an earlier stack with that name still
+/// exists.
 pub async fn table(
     config: &aws_types::SdkConfig,
     stack: &str,
@@ -31,7 +32,7 @@ pub async fn table(
     let prefix = format!("{stack}-{logical_id}-");
     let mut pages = dynamodb
         .list_tables()
-        // It lists what comes after this.
+        // The list begins after this name.
         .exclusive_start_table_name(&prefix)
         .into_paginator()
         .send();

@@ -1,7 +1,8 @@
-//! One DynamoDB table, and (with its `taking`) every condition expression there is.
+//! One DynamoDB table, and (with its `taking`) all condition expressions.
 //!
-//! Reads are consistent, but for those of the index. Writes are conditional on the version that the
-//! decision saw, or on absence; a plain [`Table::put`] is for one writer, or the same each time.
+//! Reads are consistent, except those of indexes. Writes are conditional on the version that the
+//! decision saw, or on absence. A plain [`Table::put`] is for records with one writer, or that are
+//! always the same.
 
 mod batch;
 mod by_account;
@@ -33,7 +34,7 @@ use crate::records::item::{Item, known};
 /// Most records in one transaction. The platform's figure.
 pub const TRANSACTION_ITEMS_MAX: usize = 100;
 
-/// How often a put is made again in whose way a transaction is.
+/// How often a put is repeated when a transaction is in progress at its record.
 const IN_A_TRANSACTION_MAX: u32 = 4;
 
 #[derive(Clone)]
@@ -42,24 +43,24 @@ pub struct Table {
     name: String,
 }
 
-/// One page of a query. `next` is where the following one begins.
+/// One page of a query. `next` is where the following page begins.
 pub(crate) struct QueryPage {
     pub(crate) items: Vec<Item>,
     pub(crate) next: Option<Key>,
 }
 
-/// Which records of a partition a query wants.
+/// Which records of a partition a query returns.
 pub(crate) enum Range<'a> {
-    /// Sort keys that begin so.
+    /// Sort keys with this prefix.
     Prefix(&'a str),
-    /// Sort keys from one to another, both included.
+    /// Sort keys between the two, both included.
     Between(&'a str, &'a str),
-    /// The same, backwards: the first is the larger.
+    /// The same in descending order: the first is the larger one.
     Down(&'a str, &'a str),
     All,
 }
 
-/// An entry of the index of what is due.
+/// An entry of the due index.
 #[derive(Clone, Debug)]
 pub struct DueEntry {
     pub key: Key,
@@ -95,7 +96,7 @@ impl Table {
         answer.item.map(known).transpose()
     }
 
-    /// Writes a record whatever was there.
+    /// Writes a record unconditionally.
     pub(crate) async fn put(&self, item: Item) -> Result<(), Error> {
         let put = self
             .dynamodb
@@ -108,8 +109,7 @@ impl Table {
             .map_err(|error| self.out_of_reach("PutItem", error))
     }
 
-    /// Sends a put, and once more where somebody's transaction was at the record: that is over within
-    /// milliseconds.
+    /// Sends a put, and repeats it while a transaction is in progress at the record.
     async fn sent(
         &self,
         put: PutItemFluentBuilder,
@@ -125,7 +125,7 @@ impl Table {
         put.send().await
     }
 
-    /// Writes a record that is not there yet; if it is, gives back what is there.
+    /// Writes a record if there is none; otherwise returns the existing one.
     pub(crate) async fn put_new(&self, item: Item) -> Result<Option<Item>, Error> {
         let put = self
             .dynamodb
@@ -149,7 +149,7 @@ impl Table {
         }
     }
 
-    /// Writes a record over the version that the decision saw; `None`: over nothing.
+    /// Writes a record over the version that the decision saw; `None`: if there is none.
     pub(crate) async fn put_over(&self, item: Item, seen: Option<u64>) -> Result<(), CommitError> {
         let put = self
             .dynamodb
@@ -208,7 +208,7 @@ impl Table {
         })
     }
 
-    /// What must be looked at by then, the longest overdue first.
+    /// What is due by then, the longest overdue first.
     pub async fn due(
         &self,
         shard: &str,
@@ -218,8 +218,8 @@ impl Table {
         self.due_behind(shard, by, limit, None).await
     }
 
-    /// The same from behind one of them on. The index lags behind its records, so that one which has
-    /// been looked at may still be there.
+    /// The same after one of them. The index lags behind its records, so an entry that has been
+    /// handled may still be there.
     pub async fn due_behind(
         &self,
         shard: &str,
@@ -263,7 +263,7 @@ impl Table {
     }
 }
 
-/// Several writes that happen together or not at all.
+/// Several writes, all or none of which are made.
 #[derive(Default)]
 pub(crate) struct Transaction(Vec<Result<TransactWriteItem, BoxError>>);
 
@@ -272,7 +272,7 @@ impl Transaction {
         self.0.len()
     }
 
-    /// Whatever was there: what goes with it holds the condition.
+    /// Unconditional: another write of the same transaction has the condition.
     pub(crate) fn put(&mut self, table: &Table, item: Item) {
         let put = Put::builder().table_name(&table.name).set_item(Some(item));
         let put = put.build();
@@ -294,7 +294,7 @@ impl Transaction {
         );
     }
 
-    /// Over a record that is there: whoever decides it holds the header that goes with it.
+    /// Over an existing record; the header that goes with it has the condition on the version.
     pub(crate) fn put_there(&mut self, table: &Table, item: Item) {
         let put = Put::builder()
             .table_name(&table.name)
@@ -334,7 +334,7 @@ impl Transaction {
         );
     }
 
-    /// Through `table`'s client; the writes may be to others.
+    /// With the client of `table`; the writes may be to other tables.
     pub(crate) async fn commit(self, table: &Table) -> Result<(), CommitError> {
         let items = self
             .0
@@ -359,8 +359,7 @@ impl Transaction {
     }
 }
 
-/// A condition did not hold, or another transaction was at the same record: either way somebody
-/// else was first.
+/// Another writer was first: a condition failed, or its transaction was in progress.
 fn is_conflict(error: &TransactWriteItemsError) -> bool {
     if let TransactWriteItemsError::TransactionCanceledException(cancelled) = error {
         return cancelled.cancellation_reasons().iter().any(|reason| {
@@ -373,7 +372,7 @@ fn is_conflict(error: &TransactWriteItemsError) -> bool {
     is_in_a_transaction(error)
 }
 
-/// Somebody's transaction is at the same record: for who writes it alone, a conflict like any other.
+/// Another transaction is in progress at the record: a conflict for a single write.
 fn is_in_a_transaction(error: &impl ProvideErrorMetadata) -> bool {
     error.code() == Some("TransactionConflictException")
 }

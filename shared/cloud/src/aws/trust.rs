@@ -1,6 +1,6 @@
-//! Whom a function goes on trusting to be AWS, once somebody answers whom Amazon's own authorities
-//! do not vouch for: a proxy that opens TLS, an endpoint with a certificate of somebody else's, new
-//! authorities of Amazon's.
+//! Which certificates a function trusts after a server had one that Amazon's own authorities did
+//! not issue: a proxy that inspects TLS, an endpoint with another certificate, new authorities of
+//! Amazon.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -13,9 +13,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use rustls::CertificateError;
 use tracing::warn;
 
-/// A connector that knows few authorities, which are quick to read, and one that knows all that the
-/// system trusts, which is made when the first meets an issuer that it does not know. The request
-/// that met it fails as a connection does that cannot be opened, and the SDK makes it again.
+/// Two connectors: one with few authorities, which is created quickly, and one with all that the
+/// system trusts, which is created when the first one meets an unknown issuer. The request that met
+/// it fails like one without a connection, and the SDK repeats it.
 #[derive(Clone)]
 pub(crate) struct Trusting(Arc<Connectors>);
 
@@ -72,7 +72,7 @@ fn is_unknown_issuer(error: &(dyn std::error::Error + 'static)) -> bool {
         {
             return true;
         }
-        // What an I/O error holds is not its source, but stands in its place.
+        // The inner error of an I/O error is not its source, but takes its place.
         let held = error.downcast_ref::<std::io::Error>();
         cause = match held.and_then(std::io::Error::get_ref) {
             Some(held) => Some(held),

@@ -1,7 +1,7 @@
-//! Replies by HTTP POST: signed after Standard Webhooks, and only to public addresses.
+//! Replies by HTTP POST: signed as Standard Webhooks says, and only to public addresses.
 //!
-//! An address is judged twice: by its spelling when a call is taken in, and by what its name
-//! resolves to when a reply is posted. The addresses that were judged are the ones connected to.
+//! An address is checked twice: its text when a call is accepted, and the IP addresses of its name
+//! when a reply is posted. The connection is made to the addresses that were checked.
 
 use std::net::IpAddr;
 use std::sync::OnceLock;
@@ -36,18 +36,19 @@ pub const TIMEOUT: Duration = Duration::from_secs(15);
 
 pub(crate) const TLS: Provider = Provider::Rustls(CryptoMode::Ring);
 
-/// What people speak to AWS with; a function's own is in `aws`.
+/// The HTTP client of the operator's command for AWS; that of a function is in `aws`.
 pub fn https_client() -> SharedHttpClient {
     Builder::new().tls_provider(TLS).build_https()
 }
 
-/// What callbacks are posted with: connects to public addresses only, unless told otherwise. Made
-/// with the first callback, since it reads all that the system trusts.
+/// The HTTP client for callbacks: connects to public addresses only, unless private ones are
+/// allowed. Created with the first callback, since it reads all certificates that the system
+/// trusts.
 pub fn guarded_connector(allow_private: bool) -> SharedHttpConnector {
     SharedHttpConnector::new(GuardedConnector::new(allow_private))
 }
 
-/// The same, made now.
+/// The same, created now.
 pub(crate) fn guarded_connector_made(allow_private: bool) -> SharedHttpConnector {
     let connector = GuardedConnector::new(allow_private);
     connector.made();
@@ -98,13 +99,13 @@ impl HttpConnector for GuardedConnector {
     }
 }
 
-/// One reply on its way.
+/// One reply to be posted.
 #[derive(Debug)]
 pub struct Post<'a> {
     pub url: &'a str,
     /// `webhook-id`: stable over attempts.
     pub id: &'a str,
-    /// The account's secrets, `whsec_…`: while one is replaced by another, both sign.
+    /// The account's secrets, `whsec_…`: while one replaces another, both sign.
     pub secrets: &'a [String],
     /// Form-urlencoded.
     pub body: String,
@@ -126,7 +127,7 @@ impl Callback {
         }
     }
 
-    /// One attempt. Whatever the receiver says is a finding, not our trouble.
+    /// One attempt. Any answer of the receiver is a result, never an error.
     pub async fn post(&self, post: Post<'_>, now: Timestamp) -> DeliveryResult {
         let Some(address) = CallbackAddress::parse(post.url) else {
             return DeliveryResult::Forbidden;
@@ -180,15 +181,15 @@ fn signed_request(
     Some(request)
 }
 
-/// The seconds of a Retry-After: written as such, or as a date in any of HTTP's three forms. A date
-/// in the past asks for no wait.
+/// The seconds of a Retry-After: a number, or a date in any of HTTP's three forms. A date in the
+/// past means no wait.
 fn seconds_of(retry_after: &str, now: Timestamp) -> Option<u32> {
     let seconds: i64 = match retry_after.parse() {
         Ok(seconds) => seconds,
         Err(_) => {
             let date = httpdate::parse_http_date(retry_after).ok()?;
             let date = date.duration_since(UNIX_EPOCH).ok()?.as_secs();
-            // Whole seconds on both sides, so that it is never short of the date.
+            // Whole seconds on both sides, so that the wait is never too short.
             i64::try_from(date).ok()? - now.as_second()
         }
     };
@@ -198,18 +199,19 @@ fn seconds_of(retry_after: &str, now: Timestamp) -> Option<u32> {
 /// How far a callback's timestamp may be from a receiver's clock, as Standard Webhooks recommends.
 const TOLERANCE_S: i64 = 5 * 60;
 
-/// What a callback's signature is worth to its receiver.
+/// The result of verifying a callback's signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignatureCheck {
     Good,
-    /// It is right, and made so many seconds from now.
+    /// It is valid, and was made so many seconds from now.
     Stale(i64),
     Wrong,
-    /// This of it cannot be read.
+    /// This part of it cannot be read.
     Unreadable(&'static str),
 }
 
-/// Checks a callback as a receiver does: one of the signatures in its header must be of this secret.
+/// Verifies a callback as a receiver does: one of the signatures in its header must be made with
+/// this secret.
 pub fn check_signature(
     secret: &str,
     (id, timestamp): (&str, &str),
@@ -247,8 +249,8 @@ fn sign(secret: &str, id: &str, timestamp: &str, body: &[u8]) -> Option<String> 
     ))
 }
 
-/// Whether an address may be posted to, as far as its spelling tells: https, a name or a public
-/// address, a port that serves the web. `allow_http`: the local cloud, where all may be.
+/// Whether an address may be posted to, according to its text: https, a name or a public address, a
+/// port for the web. `allow_http`: the local cloud, where all addresses are allowed.
 pub fn check_address(address: &CallbackAddress, allow_http: bool) -> Result<(), AddressRule> {
     if !address.is_web(allow_http) {
         return Err(AddressRule::Https);
@@ -275,7 +277,7 @@ pub fn check_address(address: &CallbackAddress, allow_http: bool) -> Result<(), 
     }
 }
 
-/// Gives a connection only addresses that may be connected to.
+/// Gives a connection only addresses that are allowed.
 #[derive(Clone, Debug)]
 struct GuardedResolver {
     allow_private: bool,
@@ -292,7 +294,8 @@ impl ResolveDns for GuardedResolver {
                 .await
                 .map_err(ResolveDnsError::new)?;
             let addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
-            // One private address among public ones is how a name is made to rebind: all or none.
+            // A name with both private and public addresses is a sign of DNS rebinding: all of its
+            // addresses must be allowed.
             if self.allow_private || addresses.iter().all(|address| is_public(*address)) {
                 Ok(addresses)
             } else {
@@ -377,7 +380,7 @@ mod tests {
         }
     }
 
-    /// `None`: it may be called; else the rule that it breaks.
+    /// `None`: it is allowed; otherwise the rule that it breaks.
     fn rule(address: &str, allow_http: bool) -> Option<AddressRule> {
         match CallbackAddress::parse(address) {
             Some(address) => check_address(&address, allow_http).err(),
@@ -457,7 +460,7 @@ mod tests {
         assert_eq!(found, DeliveryResult::Forbidden);
     }
 
-    /// Answers whatever it is asked.
+    /// Answers every request.
     #[derive(Debug)]
     struct Willing;
 
@@ -469,7 +472,7 @@ mod tests {
         }
     }
 
-    /// A name may have become ours since the call was taken in.
+    /// A name may have become our own since the call was accepted.
     #[tokio::test]
     async fn our_own_address_is_refused_when_it_is_posted_to() {
         let own = OwnHosts::read("soap.example.com").and_api("abc123");

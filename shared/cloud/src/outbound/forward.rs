@@ -1,8 +1,8 @@
-//! Requests to the backends that calls are forwarded to: guarded like callbacks, with connections that
-//! are kept for as long as they are certain to be good.
+//! Requests to backends: guarded like callbacks, with connections that are reused as long as they
+//! are certain to be good.
 //!
-//! What a request came to is told in three kinds, since everything depends on it: it certainly never
-//! reached the backend, it was answered, or nobody knows.
+//! The result of a request is one of three, on which everything depends: it certainly never reached
+//! the backend, it was answered, or its fate is unknown.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,18 +25,18 @@ use crate::outbound::callback::{check_address, guarded_connector_within};
 /// Largest answer that is read: a function itself answers with at most 6 MB.
 pub const ANSWER_BYTES_MAX: usize = 6_000_000;
 
-/// What is said of a larger one.
+/// The text for a larger answer.
 pub const ANSWER_TOO_LARGE: &str = "the answer is too large";
 
-/// Longest wait for a connection. Without one nothing was sent, which must be told apart from an
-/// answer that does not come.
+/// Longest wait for a connection. Without a connection nothing was sent, which must be
+/// distinguished from a missing answer.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
-/// A connection that has not been used for so long is not used again: the backend may have closed it,
-/// and while an environment is frozen nobody hears of that.
+/// A connection that was idle for so long is not reused: the backend may have closed it, and a
+/// frozen environment does not notice.
 const IDLE_MAX: SignedDuration = SignedDuration::from_secs(4);
 
-/// One request. It holds credentials, and is never shown.
+/// One request. It has credentials, and is never shown.
 pub struct ForwardPost<'a> {
     pub url: &'a str,
     pub content_type: &'a str,
@@ -45,7 +45,7 @@ pub struct ForwardPost<'a> {
     pub timeout: Duration,
 }
 
-/// What a request came to.
+/// The result of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BackendResponse {
     Answered {
@@ -53,13 +53,13 @@ pub enum BackendResponse {
         retry_after_s: Option<u32>,
         body: Vec<u8>,
     },
-    /// It certainly never reached anybody.
+    /// It certainly never left.
     NotSent(&'static str),
-    /// It may have arrived, and no whole answer came.
+    /// It may have arrived, and no complete answer came.
     NoAnswer(&'static str),
 }
 
-/// A backend's access token, as an environment knows it.
+/// A backend's access token, as cached by an environment.
 #[derive(Clone)]
 pub struct CachedToken {
     pub token: String,
@@ -69,10 +69,10 @@ pub struct CachedToken {
     pub good_until: Timestamp,
 }
 
-/// The tokens of all backends: whoever fetches one holds the lock, so that others wait for it.
+/// The tokens of all backends. Fetching one holds the lock, so that others wait for it.
 pub type BackendTokens = Arc<tokio::sync::Mutex<HashMap<BackendName, CachedToken>>>;
 
-/// What backends are spoken to with. Clones share its connections.
+/// The HTTP client for backends. Clones share its connections.
 #[derive(Clone)]
 pub struct BackendClient {
     connections: BackendConnections,
@@ -80,7 +80,7 @@ pub struct BackendClient {
 
 #[derive(Clone)]
 enum BackendConnections {
-    /// Somebody else's, as in the local cloud.
+    /// One from outside, as in the local cloud.
     Borrowed(SharedHttpConnector),
     Own {
         allow_private: bool,
@@ -100,7 +100,7 @@ impl BackendClient {
         }
     }
 
-    /// With connections of its own, to public addresses only unless it is told otherwise.
+    /// With connections of its own, to public addresses only, unless private ones are allowed.
     pub fn guarded(allow_private: bool) -> Self {
         Self {
             connections: BackendConnections::Own {
@@ -137,9 +137,10 @@ impl BackendClient {
         }
     }
 
-    /// Sends one request, once.
+    /// Sends one request, without retries.
     pub async fn post(&self, post: ForwardPost<'_>, now: Timestamp) -> BackendResponse {
-        // A name is judged when it is looked up; an address that is written out is not looked up.
+        // A name is checked when it is resolved; a literal IP address is never resolved, so it is
+        // checked here.
         if matches!(
             self.connections,
             BackendConnections::Own {
@@ -215,7 +216,7 @@ async fn read(answer: HttpResponse) -> BackendResponse {
     }
 }
 
-/// Whether there never was a connection.
+/// Whether no connection was made.
 fn was_not_sent(error: &ConnectorError) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
@@ -246,7 +247,7 @@ mod tests {
 
     use super::*;
 
-    /// A backend that answers whatever is asked, and how many connections it was opened.
+    /// A backend that answers every request, and counts its connections.
     async fn backend() -> (String, Arc<AtomicU32>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -293,7 +294,7 @@ mod tests {
             ));
         }
         assert_eq!(opened.load(Ordering::SeqCst), 1);
-        // The environment was frozen meanwhile: nobody has heard whether it was closed.
+        // The environment was frozen, so it has not noticed whether the connection was closed.
         let answer = ask(&client, &url, 9).await;
         assert!(matches!(answer, BackendResponse::Answered { .. }));
         assert_eq!(opened.load(Ordering::SeqCst), 2);

@@ -1,11 +1,11 @@
-//! The names of our own front door, none of which is an address for callbacks: a reply to ourselves
-//! would be answered with a fault and tried again for three days, and whoever could have us call
-//! ourselves would come from inside.
+//! The host names of this service, none of which may be an address for callbacks: a reply to the
+//! service itself would be answered with a fault and attempted again for three days, and a caller
+//! could make the service call itself from inside.
 
 use url::Url;
 
-/// Ends an entry that stands for all names that begin so: an API has the same id under each of AWS's
-/// endpoints for it.
+/// The end of an entry that stands for all names with that prefix: an API has the same id under
+/// each of AWS's endpoints for it.
 const ANY_ENDING: char = '*';
 
 /// Names of hosts, in lower case.
@@ -13,12 +13,12 @@ const ANY_ENDING: char = '*';
 pub struct OwnHosts(Vec<String>);
 
 impl OwnHosts {
-    /// From a list with commas, in which empty entries say nothing.
+    /// From a list with commas; empty entries are ignored.
     pub fn read(list: &str) -> Self {
         list.split(',').fold(Self::default(), Self::and)
     }
 
-    /// An API's own names, whichever of AWS's endpoints they are asked at.
+    /// The names of an API, at any of AWS's endpoints.
     #[must_use]
     pub fn and_api(self, id: &str) -> Self {
         if id.is_empty() {
@@ -37,7 +37,7 @@ impl OwnHosts {
         self
     }
 
-    /// The host of an URL, if it is one.
+    /// The host of a URL, if it has one.
     #[must_use]
     pub fn and_of(self, url: &str) -> Self {
         match Url::parse(url).ok().as_ref().and_then(Url::host_str) {
@@ -46,7 +46,7 @@ impl OwnHosts {
         }
     }
 
-    /// Whether an address leads to ourselves, as far as its spelling tells.
+    /// Whether an address is one of this service, according to its text.
     pub fn are_called_by(&self, address: &str) -> bool {
         let url = Url::parse(address).ok();
         let host = url.as_ref().and_then(Url::host_str);

@@ -1,4 +1,4 @@
-//! Which addresses replies may go to: public ones only, however they are spelled.
+//! Which IP addresses replies may be sent to: public ones only, in any notation.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -24,8 +24,8 @@ const FORBIDDEN_V4: [(Ipv4Addr, u8); 15] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// Only global unicast is left over at all; of that, what carries an IPv4 address within it (6to4,
-/// Teredo), documentation and benchmarking.
+/// Only global unicast is allowed; of it, addresses that contain an IPv4 address (6to4, Teredo),
+/// documentation and benchmarking are refused.
 const FORBIDDEN_V6: [(Ipv6Addr, u8); 5] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32),
@@ -34,7 +34,7 @@ const FORBIDDEN_V6: [(Ipv6Addr, u8); 5] = [
     (Ipv6Addr::new(0x3ffe, 0, 0, 0, 0, 0, 0, 0), 16),
 ];
 
-/// Whether a reply may be sent there.
+/// Whether a reply may be sent to it.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -48,7 +48,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     })
 }
 
-/// Global unicast is 2000::/3; all else (loopback, mapped, NAT64, unique local, link-local,
+/// Global unicast is 2000::/3; everything else (loopback, mapped, NAT64, unique local, link-local,
 /// multicast) is refused without a list.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     address.segments()[0] & 0xe000 == 0x2000

@@ -1,4 +1,5 @@
-//! Whether an address answers, for a person who looks for what is wrong: name, connection, TLS, status.
+//! Whether an address answers, for an operator who looks for a problem: name, connection, TLS,
+//! status.
 
 use std::time::Duration;
 
@@ -11,16 +12,16 @@ use crate::outbound::callback::guarded_connector;
 /// Longest wait for an answer.
 const WITHIN: Duration = Duration::from_secs(10);
 
-/// What answered.
+/// The answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reached {
     pub status: u16,
-    /// What its clock says.
+    /// The time of its clock.
     pub date: Option<Timestamp>,
 }
 
-/// One request by HEAD. `allow_private`: an address of this machine or network may be asked, too.
-/// Otherwise why nothing answered, with every cause.
+/// One request by HEAD. `allow_private`: also to an address of this machine or network. Otherwise
+/// an error with all its causes.
 pub async fn reach(url: &str, allow_private: bool) -> Result<Reached, String> {
     let mut request = HttpRequest::empty();
     let made = request
@@ -65,7 +66,7 @@ mod tests {
     async fn it_says_why_nothing_answers() {
         let why = reach("not an address", true).await.expect_err("no address");
         assert!(why.contains("not an address"), "{why}");
-        // The discard port, where nobody listens.
+        // The discard port, on which nothing listens.
         let why = reach("http://127.0.0.1:9/", true)
             .await
             .expect_err("nobody");

@@ -1,14 +1,14 @@
-//! Receiver health: how quickly the receivers of callbacks answer, so that one that hangs holds up
+//! Receiver health: how quickly the receivers of callbacks answer, so that one that hangs delays
 //! nobody else.
 //!
 //! | pk                                | sk                  | written by          | read by  |
 //! |-----------------------------------|---------------------|---------------------|----------|
 //! | hash of the account               | `RECEIVER#<origin>` | processor, notifier | the same |
 //!
-//! By account and origin (scheme, host and port): an account's other receivers are not its fault,
-//! and what one account's receiver does says nothing of another account's. Written when it changes,
-//! as it is: a hint, on which only who waits for whom depends. A function asks the table for a
-//! receiver once in [`REMEMBERED`].
+//! By account and origin (scheme, host and port): a slow receiver affects neither the account's
+//! other receivers nor other accounts. It is written when it changes, unconditionally: it is a
+//! hint, which only decides what waits for what. A function reads a receiver's record once in
+//! [`REMEMBERED`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,44 +27,46 @@ use crate::aws::table::{Key, Range};
 use crate::error::Error;
 use crate::records::item::{Item, ItemReader, ItemWriter};
 
-/// A run or a batch waits so long for an answer and no longer is said of it: some three times what a
-/// receiver far away takes. One that takes longer would hold a place that others need.
+/// How long a run or a batch waits for an answer before the receiver counts as slow: some three
+/// times what a distant receiver takes. Waiting longer would occupy a place that others need.
 pub const QUICK_MAX: Duration = Duration::from_millis(400);
 
-/// How long a receiver counts as slow. Doubled with each time in a row that it turns out to be so
-/// again, up to the longest: one that is quick by turns must not hold up others each time.
+/// How long a receiver counts as slow. Doubled each time in a row that it is slow again, up to the
+/// longest: a receiver that is sometimes quick must not delay others each time.
 const SLOW_FOR: SignedDuration = SignedDuration::from_mins(10);
 const SLOW_FOR_MAX: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long a function believes what it knows of a receiver: what others find is known by then.
+/// How long a function caches the health of a receiver.
 const REMEMBERED: SignedDuration = SignedDuration::from_secs(30);
 
-/// The same of one that nobody knows: it is being asked.
+/// The same for a receiver that is not known yet: its first attempt is in progress.
 const UNKNOWN_REMEMBERED: SignedDuration = SignedDuration::from_secs(1);
 
-/// Most receivers that a function remembers.
+/// Most receivers in the cache.
 const RECEIVERS_MAX: usize = 10_000;
 
-/// Slow receivers of an account from which on those that nobody knows are taken for slow, too. The
-/// first attempts at ten of them hold a place; by more host names than these an account gets no more.
+/// Slow receivers of an account above which its unknown receivers count as slow, too. First
+/// attempts at ten of them occupy a place; so an account cannot get more places with more host
+/// names.
 const SLOW_ORIGINS_MAX: usize = 60;
 
-/// Stands for all receivers of an account that nobody knows.
+/// Stands for all receivers of an account that are not known yet.
 const ANY: &str = "*";
 
-/// After this time a record says nothing any more. Longer than the longest that one counts as slow.
+/// After this time a record has no effect. Longer than the longest time for which a receiver counts
+/// as slow.
 const RETENTION: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// How quickly a receiver answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pace {
-    /// Nobody has asked it lately: it is asked by one attempt at a time.
+    /// It was not called lately: it gets one attempt at a time.
     Unknown,
-    /// Whoever carries out a call waits for it.
+    /// The run that carries out a call waits for it.
     Quick,
-    /// It answers, and takes its time.
+    /// It answers slowly.
     Dawdling,
-    /// It does not answer in time, or has not yet: it is asked by one attempt at a time.
+    /// It does not answer in time, or has not answered yet: it gets one attempt at a time.
     Hanging,
 }
 
@@ -80,7 +82,7 @@ impl Receiver {
         let origin = Url::parse(address).map(|url| url.origin().ascii_serialization());
         Self {
             account: account.clone(),
-            // What is no address is not posted to either.
+            // Nothing is posted to a text that is not an address.
             origin: origin.unwrap_or_default(),
         }
     }
@@ -97,7 +99,7 @@ impl Receiver {
         Key::new(pk, format!("RECEIVER#{}", hashed(&[&self.origin])))
     }
 
-    /// Where wake-ups for replies to this receiver wait, so that it holds up nobody else.
+    /// The lane in which replies to this receiver wait, so that it delays nobody else.
     pub fn lane(&self, pace: Pace, class: LaneClass, conversation: &ConversationKey) -> Lane {
         let slow = |number| Lane::Slow {
             account: self.account.clone(),
@@ -110,21 +112,21 @@ impl Receiver {
                 account: self.account.clone(),
                 class,
             },
-            // Any, so that one that takes its time is asked by several at once.
+            // Any lane, so that a slow receiver gets several attempts at a time.
             Pace::Dawdling => slow(number_of(&conversation.0)),
-            // Always the same, so that it is asked by one at a time.
+            // Always the same lane, so that it gets one attempt at a time.
             Pace::Hanging => slow(number_of(&self.origin)),
         }
     }
 }
 
-/// What is known of a receiver.
+/// What is known about a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Health {
     pace: Pace,
-    /// A slow one counts as such until then; after that nobody knows.
+    /// Until when a slow one counts as slow; after that it is unknown.
     until: Timestamp,
-    /// How often in a row it turned out to be slow.
+    /// How often in a row it was slow.
     strikes: u32,
 }
 
@@ -146,7 +148,7 @@ impl Health {
         matches!(self.pace_at(now), Pace::Dawdling | Pace::Hanging)
     }
 
-    /// The same after it was seen to be like that; `None`: nothing changes.
+    /// The health after this observation; `None`: it does not change.
     fn seen(&self, pace: Pace, now: Timestamp) -> Option<Self> {
         let turned_slow = || {
             let longer = 1_i32.checked_shl(self.strikes.min(16)).unwrap_or(i32::MAX);
@@ -159,13 +161,13 @@ impl Health {
         match (self.pace_at(now), pace) {
             (_, Pace::Unknown)
             | (Pace::Quick, Pace::Quick)
-            // Slow for as long as was said, however quick it is now.
+            // It stays slow for its time, even if it is quick now.
             | (Pace::Dawdling, Pace::Quick | Pace::Dawdling)
             | (Pace::Hanging, Pace::Hanging) => None,
             (Pace::Unknown, Pace::Quick) => Some(Self {
                 pace,
                 until: now,
-                // One that was slow long ago begins anew.
+                // If it was slow long ago, the count begins again.
                 strikes: match now.duration_since(self.until) > SLOW_FOR_MAX {
                     true => 0,
                     false => self.strikes,
@@ -182,14 +184,14 @@ impl Health {
     }
 }
 
-/// What this function remembers of receivers. Clones share it.
+/// The receivers that this function has cached. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct ReceiverHealth(Arc<Mutex<BTreeMap<Receiver, CachedHealth>>>);
 
 #[derive(Clone, Copy, Debug)]
 struct CachedHealth {
     health: Health,
-    /// Of one that nobody knows: those of its account are taken for slow.
+    /// For an account: its unknown receivers count as slow.
     is_taken_for_slow: bool,
     until: Timestamp,
 }
@@ -241,7 +243,8 @@ impl ReceiverHealth {
 }
 
 impl Cloud {
-    /// How quickly a receiver answers, as far as anybody has seen. What cannot be read is unknown.
+    /// How quickly a receiver answers, as far as is known. If the record cannot be read, it is
+    /// unknown.
     pub async fn pace(&self, receiver: &Receiver) -> Pace {
         let now = self.now();
         match self.health(receiver, now).await {
@@ -293,7 +296,7 @@ impl Cloud {
         item.map_or(Ok(Health::NONE), read)
     }
 
-    /// What an attempt came to, and the time that it took.
+    /// The result of an attempt and its duration.
     pub async fn receiver_answered(
         &self,
         receiver: &Receiver,
@@ -309,7 +312,7 @@ impl Cloud {
             {
                 Pace::Dawdling
             }
-            // No place was held by it, whatever it was.
+            // It occupied no place, whatever happened.
             DeliveryResult::Unreachable
             | DeliveryResult::Taken
             | DeliveryResult::Status { .. }
@@ -320,12 +323,12 @@ impl Cloud {
         self.note_pace(receiver, pace).await;
     }
 
-    /// An answer that would have been quick has not come, and may still come.
+    /// A quick answer has not come; a slow one may.
     pub async fn receiver_is_late(&self, receiver: &Receiver) {
         self.note_pace(receiver, Pace::Hanging).await;
     }
 
-    /// Trouble is only logged: what is not noted now is seen again.
+    /// An error is only logged: the next attempt shows the same.
     async fn note_pace(&self, receiver: &Receiver, pace: Pace) {
         let now = self.now();
         if let Err(error) = self.keep_pace(receiver, pace, now).await {
@@ -340,7 +343,7 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<(), Error> {
         let known = self.health(receiver, now).await?;
-        // One that dawdles is late each time, and answers.
+        // A slow receiver is late each time, and answers.
         let is_no_news = pace == Pace::Hanging && known.pace_at(now) == Pace::Dawdling;
         let Some(health) = known.health.seen(pace, now).filter(|_| !is_no_news) else {
             return Ok(());
@@ -359,7 +362,7 @@ impl Cloud {
         Ok(())
     }
 
-    /// With too many slow receivers, an account's others are slow until somebody has asked them.
+    /// An account with too many slow receivers: its others are slow until they have been called.
     async fn count_slow_receivers(
         &self,
         receiver: &Receiver,
@@ -400,7 +403,7 @@ mod tests {
         Timestamp::UNIX_EPOCH + SignedDuration::from_mins(100_000 + minutes)
     }
 
-    /// What is seen of a receiver, each a letter with the minute, and how it stands then.
+    /// Observations, each a letter with its minute, and the resulting health.
     fn after(seen: &[(i64, Pace)]) -> Health {
         let mut health = Health::NONE;
         for (minute, pace) in seen {
@@ -416,7 +419,7 @@ mod tests {
                 let mut seen = before.to_vec();
                 seen.extend([(1, slow), (2, Pace::Quick)]);
                 let health = after(&seen);
-                // One that hung and answers is asked by several at once.
+                // A receiver that hung and answers again gets several attempts at a time.
                 assert_eq!(health.pace_at(at(10)), Pace::Dawdling, "{seen:?}");
                 assert_eq!(health.pace_at(at(11)), Pace::Unknown, "{seen:?}");
             }

@@ -1,8 +1,9 @@
-//! The links by which readers of mails unsubscribe with one click (RFC 8058): they name a subscriber
-//! and the mail, and are signed with a key of the account, so that nobody can make one up.
+//! The links by which readers of mails unsubscribe with one click (RFC 8058). They name a
+//! subscriber and the mail, and are signed with a key of the account, so that they cannot be
+//! forged.
 //!
-//! The key is made of the account's webhook secret: whoever gives an account another one makes the
-//! links of its earlier mails invalid.
+//! The key is derived from the account's webhook secret: a new secret makes the links of earlier
+//! mails invalid.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,13 +14,13 @@ use sha2::Sha256;
 
 use crate::records::mail_record::MailTag;
 
-/// Longest link. A header's line has 998 characters at most (RFC 5322), and a link cannot be folded.
+/// Longest link. A header line has at most 998 characters (RFC 5322), and a link cannot be folded.
 const LINK_BYTES_MAX: usize = 950;
 
-/// Longest token that is looked at: no link of ours has more.
+/// Longest token that is parsed: no valid token is longer.
 const TOKEN_BYTES_MAX: usize = LINK_BYTES_MAX;
 
-/// Before what is signed, so that a signature for something else is none of these.
+/// A prefix of the signed text, so that no signature for another purpose is valid here.
 const PURPOSE: &[u8] = b"aftercall unsubscribe\n";
 
 #[derive(Serialize, Deserialize)]
@@ -30,7 +31,7 @@ struct Claims {
     tag: String,
 }
 
-/// A token that was read and not verified yet.
+/// A token that was parsed but not verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnsubscribeToken {
     pub recipient: Recipient,
@@ -39,7 +40,7 @@ pub struct UnsubscribeToken {
     signature: Vec<u8>,
 }
 
-/// The link of a mail. `None`: it would be longer than a header's line.
+/// The link of a mail. `None`: it would be longer than a header line.
 pub fn link(base: &str, secret: &str, recipient: &Recipient, tag: &MailTag) -> Option<String> {
     let claims = Claims {
         recipient: recipient.clone(),
@@ -52,7 +53,7 @@ pub fn link(base: &str, secret: &str, recipient: &Recipient, tag: &MailTag) -> O
 }
 
 impl UnsubscribeToken {
-    /// `None`: no token of ours looks like that.
+    /// `None`: it does not have the form of a token.
     pub fn read(token: &str) -> Option<Self> {
         if token.len() > TOKEN_BYTES_MAX {
             return None;

@@ -1,10 +1,10 @@
-//! Bodies, results and what is said of them are kept deflated: a call of 2 KB and all that becomes
-//! of it then fit one write unit each.
+//! Compresses bodies, results and other values of records with deflate, so that a usual call of 2 KB
+//! and its outcome take one write unit each.
 //!
-//! Every one of them is small, and most of it is names that all of them have. So the deflater knows
-//! those names beforehand, by a dictionary (RFC 1951 leaves that to both sides). The first byte
-//! says which: should another dictionary be better one day, it gets a byte of its own, and what was
-//! packed before can still be read.
+//! These values are small and consist mostly of the same names. Therefore the compressor is primed with
+//! a dictionary of these names (RFC 1951 allows it if both sides have the dictionary). The first byte of
+//! a value names the format, so that another dictionary can be added later and old values can still be
+//! read.
 
 use std::cell::RefCell;
 use std::ops::Deref;
@@ -13,36 +13,38 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Most bytes a packed record may open to: ten times the largest envelope. A bomb cannot come from
-/// outside (we packed it), but a damaged record must not take the function down.
+/// Most bytes of a decompressed value: ten times the largest envelope. All values were compressed by
+/// this code, so none is a decompression bomb, but a damaged one must not exhaust the memory.
 const UNPACKED_BYTES_MAX: usize = 64_000_000;
 
-/// Bytes that are not worth deflating: the bits of a short conversation, of which each header has
-/// two. They would hardly be shorter, and reading them would take an inflater.
+/// Values of up to so many bytes are stored uncompressed: the two bit sets in the header of a short
+/// conversation would hardly become shorter, and reading them would need a decompressor.
 const STORED_BYTES_MAX: usize = 8;
 
-/// First byte: what follows is stored as it is.
+/// First byte: the value follows uncompressed.
 const STORED: u8 = 0;
 
-/// First byte: what follows is deflated by a deflater that knows [`DICTIONARY`].
+/// First byte: the value follows, compressed with [`DICTIONARY`].
 const DEFLATED: u8 = 1;
 
-/// First byte: the same, behind four bytes that say how long it is unpacked. For what may be long:
-/// whoever unpacks it wants to know first whether there is room.
+/// First byte: four bytes with the decompressed length follow, then the value, compressed with
+/// [`DICTIONARY`]. For values that may be long, so that a reader can first check whether it has enough
+/// memory.
 const MEASURED: u8 = 2;
 
-/// What records have in common, the most common last: nearer is shorter. Never to be changed, since
-/// what was packed with it could not be read any more; a test says so.
+/// Text that records have in common, the most frequent parts last, because references to near text are
+/// shorter. It must never change, since values that were compressed with it could not be read any more; a
+/// test checks this.
 const DICTIONARY: &[u8] = include_bytes!("dictionary.txt");
 
 thread_local! {
-    /// Kept from one time to the next: a deflater has some 300 KB of tables.
+    /// Reused, since a compressor has some 300 KB of tables.
     static DEFLATER: RefCell<Compress> = RefCell::new(Compress::new(Compression::new(6), false));
     static INFLATER: RefCell<Decompress> = RefCell::new(Decompress::new(false));
 }
 
-/// What is never changed, beside the bytes that it is kept as: to pack a call takes 15 us, and it is
-/// written again with every header that it lies in.
+/// A value that never changes, with its compressed bytes: compressing a call takes 15 us, and a call in a
+/// header is written again with every change of the header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compressed<T> {
     value: T,
@@ -57,7 +59,7 @@ impl<T: Serialize> Compressed<T> {
 }
 
 impl<T: DeserializeOwned> Compressed<T> {
-    /// `None`: these bytes are no such value.
+    /// `None`: these bytes are not such a value.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let value = serde_json::from_str(&decompress(bytes)?).ok()?;
         let bytes = bytes.to_vec();
@@ -87,12 +89,12 @@ pub(crate) fn compress(text: &str) -> Vec<u8> {
     compress_bytes(text.as_bytes())
 }
 
-/// The text of a packed attribute. `None`: these bytes are none.
+/// The text of a compressed attribute; `None`: these bytes are not compressed text.
 pub fn decompress(bytes: &[u8]) -> Option<String> {
     String::from_utf8(decompress_bytes(bytes)?).ok()
 }
 
-/// The same, so that [`unpacked_bytes`] can say how long it is.
+/// The same with the length, which [`unpacked_bytes`] then returns.
 pub(crate) fn pack_measured(text: &str) -> Vec<u8> {
     let compressed = compress(text);
     match (compressed.split_first(), u32::try_from(text.len())) {
@@ -107,7 +109,7 @@ pub(crate) fn pack_measured(text: &str) -> Vec<u8> {
     }
 }
 
-/// How long it is unpacked, at least where it was packed with its length.
+/// The decompressed length of a value that was compressed with its length.
 pub(crate) fn unpacked_bytes(compressed: &[u8]) -> usize {
     match compressed.split_first() {
         Some((&MEASURED, rest)) => length_of(rest).map_or(0, |(bytes, _)| bytes),
@@ -129,7 +131,7 @@ pub(crate) fn compress_bytes(bytes: &[u8]) -> Vec<u8> {
     }
     DEFLATER
         .with_borrow_mut(|deflater| deflated(deflater, bytes))
-        // Deflating into memory does not fail.
+        // Compressing into memory does not fail.
         .unwrap_or_else(|| stored(bytes))
 }
 
@@ -165,7 +167,7 @@ pub(crate) fn decompress_bytes(compressed: &[u8]) -> Option<Vec<u8>> {
         }
         (&MEASURED, rest) => {
             let (length, bytes) = length_of(rest)?;
-            // One more byte, or the inflater would not see the end.
+            // One byte more, so that the decompressor sees the end of the stream.
             let room = length.min(UNPACKED_BYTES_MAX) + 1;
             INFLATER.with_borrow_mut(|inflater| inflated(inflater, bytes, room))
         }
@@ -185,7 +187,7 @@ fn inflated(inflater: &mut Decompress, compressed: &[u8], room: usize) -> Option
             Ok(Status::Ok | Status::BufError) if bytes.len() < UNPACKED_BYTES_MAX => {
                 let room = bytes.len() < bytes.capacity();
                 if room && bytes.len() == before {
-                    // There was room, and nothing came of it: cut off.
+                    // There was room, but no output: the value is truncated.
                     return None;
                 }
                 bytes.reserve(bytes.capacity());

@@ -5,13 +5,13 @@
 //! | key of the conversation | `MAIL#0000000001#00000001`  | with the effect; notifier          | notifier             |
 //! | key of the conversation | `MAILS#0000000001`          | with the outcome; notifier, timekeeper | notifier, timekeeper |
 //!
-//! Those of a synchronous call are written by ingest, before the caller is answered.
+//! The mails of a synchronous call are written by ingest, before the call is answered.
 //!
-//! The second lists the mails of a call by account and time, and a mail that failed or is unknown is
-//! listed among what failed, see [`crate::read::mails`].
+//! The second lists the mails of a call by account and time. A mail that failed or is unknown is
+//! listed among the failures, see [`crate::read::mails`].
 //!
-//! A mail is claimed before the mail service is called. A claim without an answer is *unknown*: it
-//! is not sent again by itself, since twice is worse than a question.
+//! A mail is claimed before the request to the mail service. If the answer is lost, the mail is
+//! *unknown* and not sent again automatically: its reader might get it twice.
 
 use calls::conversation::LOOK_AGAIN;
 use calls::{AccountId, ConversationKey, SequenceCode};
@@ -27,16 +27,16 @@ use crate::records::item::{Item, ItemReader, ItemWriter, due_shard};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MailState {
     Pending,
-    /// Claimed at that instant by somebody who has not come back yet.
+    /// Claimed at that instant; the result has not been recorded yet.
     Sending(Timestamp),
     Sent(Timestamp),
-    /// The mail service will never take it.
+    /// The mail service has refused it for good.
     Failed,
-    /// Claimed, and nobody knows whether it went out.
+    /// Claimed, but it is unknown whether it was sent.
     Unknown,
 }
 
-/// One mail. `order` is `objects`' affair: here it is text.
+/// One mail. Only `objects` reads `order`; here it is text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailRecord {
     pub conversation: ConversationKey,
@@ -46,17 +46,17 @@ pub struct MailRecord {
     pub number: u32,
     pub version: u64,
     pub state: MailState,
-    /// Why it failed, or why nobody knows whether it went out.
+    /// Why it failed, or why it is unknown whether it was sent.
     pub reason: Option<String>,
-    /// When it was claimed last; its events lie under this time.
+    /// When it was last claimed; its events have this time in their keys.
     pub claimed_at: Option<Timestamp>,
     /// When it failed, or became unknown: it is listed among what failed.
     pub failed_at: Option<Timestamp>,
     pub order: String,
 }
 
-/// What a mail is called outside, where the mail service tells of it: its key, in letters that SES
-/// takes for a tag. It says nothing of whom the mail is for.
+/// The tag by which events of the mail service name a mail: its key, in characters that SES allows in a
+/// tag. It does not contain the recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailTag {
     conversation: ConversationKey,
@@ -65,7 +65,7 @@ pub struct MailTag {
 }
 
 impl MailTag {
-    /// `None`: no mail of ours is called that.
+    /// `None`: this is not the tag of a mail.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('_');
         let conversation = parts.next()?;
@@ -93,7 +93,7 @@ impl std::fmt::Display for MailTag {
     }
 }
 
-/// The mails of one call that somebody must still look at.
+/// The progress of the mails of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailsRecord {
     pub conversation: ConversationKey,
@@ -101,13 +101,13 @@ pub struct MailsRecord {
     pub sequence: SequenceCode,
     pub version: u64,
     pub count: u32,
-    /// Mails up to here need no more looking at.
+    /// The mails up to this number are done.
     pub done_through: u32,
-    /// When it was last noted how far they are.
+    /// When the progress was last recorded.
     pub looked_at: Timestamp,
-    /// When they were ordered: they are listed by this.
+    /// When they were created, by which they are listed.
     pub ordered_at: Timestamp,
-    /// When somebody must look again; `None`: there is nothing left to do.
+    /// When it is due; `None`: all mails are done.
     pub due: Option<Timestamp>,
 }
 
@@ -158,7 +158,7 @@ impl MailRecord {
         Key::new(&conversation.0, format!("{prefix}{number:08}"))
     }
 
-    /// What it becomes by moving to another state.
+    /// The same mail in another state.
     pub(crate) fn next(&self, state: MailState, reason: Option<&str>, now: Timestamp) -> Self {
         let claimed_at = match state {
             MailState::Sending(since) => Some(since),
@@ -187,7 +187,7 @@ impl MailRecord {
         }
     }
 
-    /// The mail of that tag, unless it is not kept any more.
+    /// The mail with that tag; `None`: it has expired.
     pub(crate) async fn load(table: &Table, tag: &MailTag) -> Result<Option<Self>, Error> {
         table
             .get(&tag.key())
@@ -196,7 +196,7 @@ impl MailRecord {
             .transpose()
     }
 
-    /// Mails of one call together, as they were ordered.
+    /// Sorts the mails by call, and those of a call in their order.
     pub(crate) fn key_order(&self) -> (&ConversationKey, SequenceCode, u32) {
         (&self.conversation, self.sequence, self.number)
     }
@@ -264,7 +264,7 @@ impl MailRecord {
 }
 
 impl MailsRecord {
-    /// So many mails of a call that are to be sent.
+    /// For a call with so many mails, all of them pending.
     pub(crate) fn new(owner: MailOwner<'_>, count: u32, now: Timestamp) -> Self {
         Self {
             conversation: owner.conversation.clone(),

@@ -1,4 +1,4 @@
-//! Many records read, or deleted, in one request.
+//! Reads or deletes many records in one request.
 
 use std::collections::HashMap;
 
@@ -14,11 +14,11 @@ pub(crate) const BATCH_GET_MAX: usize = 100;
 /// Most records that are deleted in one request. The platform's figure.
 const BATCH_DELETE_MAX: usize = 25;
 
-/// How often what the table left undone of a batch is asked for again.
+/// How often the records that the service left undone are requested again.
 const BATCH_TRIES_MAX: u32 = 8;
 
 impl Table {
-    /// Whatever of these is there, in no order.
+    /// Those of these records that exist, in no order.
     pub(crate) async fn get_many(&self, keys: &[Key]) -> Result<Vec<Item>, Error> {
         let mut found = Vec::with_capacity(keys.len());
         for keys in keys.chunks(BATCH_GET_MAX) {
@@ -54,7 +54,7 @@ impl Table {
             .map_err(|error| self.out_of_reach("BatchGetItem", error))
     }
 
-    /// By table. What the service leaves undone is asked for again.
+    /// By table. Records that the service leaves undone are requested again.
     async fn get_batch(
         &self,
         wanted: HashMap<String, KeysAndAttributes>,
@@ -99,7 +99,7 @@ impl Table {
         Ok(answer.items().iter().filter_map(key_of).collect())
     }
 
-    /// Deletes records whatever they hold. One that is gone already does no harm.
+    /// Deletes records unconditionally. A record that does not exist is ignored.
     pub(crate) async fn delete_many(&self, keys: &[Key]) -> Result<(), Error> {
         for keys in keys.chunks(BATCH_DELETE_MAX) {
             let deletions = keys.iter().map(|key| {
@@ -116,7 +116,7 @@ impl Table {
         Ok(())
     }
 
-    /// What the service leaves undone is asked for again.
+    /// Records that the service leaves undone are requested again.
     async fn delete_batch(&self, deletions: Vec<WriteRequest>) -> Result<(), Error> {
         let mut left = HashMap::from([(self.name.clone(), deletions)]);
         for tried in 0..BATCH_TRIES_MAX {

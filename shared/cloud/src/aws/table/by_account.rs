@@ -1,5 +1,4 @@
-//! The indexes that lists are read from, one part at a time: conversations by account and time, and
-//! what failed.
+//! The indexes for lists, one part at a time: conversations by account and time, and failures.
 
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use jiff::Timestamp;
@@ -8,18 +7,18 @@ use super::{Key, Table, key_item, key_of};
 use crate::error::Error;
 use crate::records::item::Item;
 
-/// An index of the calls table that lists something.
+/// An index of the calls table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ListIndex {
     /// Conversations by account and the time at which they were opened.
     Account,
-    /// What failed, by account and time.
+    /// Failures, by account and time.
     Failed,
     /// What must be looked at again, by that time.
     Due,
 }
 
-/// What an index is called, and its two attributes.
+/// The name of an index, and its two attributes.
 struct IndexNames {
     index: &'static str,
     part: &'static str,
@@ -55,14 +54,14 @@ pub enum ListOrder {
     OldestFirst,
 }
 
-/// What of a part is wanted: entries from one time to another, both included.
+/// What is requested of a part: entries between two times, both included.
 pub(crate) struct PartQuery<'a> {
     pub(crate) index: ListIndex,
     pub(crate) part: &'a str,
     pub(crate) from: Timestamp,
     pub(crate) to: Timestamp,
     pub(crate) order: ListOrder,
-    /// Only those behind this one.
+    /// Only those after this one.
     pub(crate) behind: Option<&'a ListEntry>,
     pub(crate) limit: i32,
 }
@@ -77,12 +76,12 @@ pub(crate) struct ListEntry {
 /// Entries of a part, in order.
 pub(crate) struct ListEntries {
     pub(crate) entries: Vec<ListEntry>,
-    /// Whether there may be more behind them.
+    /// Whether there may be more after them.
     pub(crate) is_cut_off: bool,
 }
 
 impl Table {
-    /// Lags behind the records, by less than a second as a rule.
+    /// Lags behind the records, usually by less than a second.
     pub(crate) async fn of_part(&self, wanted: &PartQuery<'_>) -> Result<ListEntries, Error> {
         let names = wanted.index.names();
         let start = wanted.behind.map(|behind| {
@@ -110,7 +109,7 @@ impl Table {
         })
     }
 
-    /// How many entries a part has there, at most as many as the limit says.
+    /// How many entries a part has in a time range, at most as many as the limit.
     pub(crate) async fn count_of_part(&self, wanted: &PartQuery<'_>) -> Result<usize, Error> {
         let counting = self.part_query(wanted).select(Select::Count);
         let answer = counting.limit(wanted.limit).send().await;

@@ -1,4 +1,4 @@
-//! All records of one kind, out of a whole table: for the operator, never for a call.
+//! All records of one kind in a whole table: for the operator, never for a call.
 
 use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -8,7 +8,8 @@ use crate::error::Error;
 use crate::records::item::Item;
 
 impl Table {
-    /// Those whose sort keys begin so and that have that text in an attribute, in no order.
+    /// Those whose sort keys have this prefix, and that have this text in an attribute, in no
+    /// order.
     pub(crate) async fn all_where(
         &self,
         sk_prefix: &str,
@@ -25,7 +26,7 @@ impl Table {
         self.scanned(scan).await
     }
 
-    /// Those with that sort key whose partition keys begin so, in no order.
+    /// Those with that sort key whose partition keys have this prefix, in no order.
     pub(crate) async fn all_of(&self, pk_prefix: &str, sk: &str) -> Result<Vec<Item>, Error> {
         let scan = self
             .dynamodb

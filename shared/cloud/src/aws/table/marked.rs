@@ -1,4 +1,4 @@
-//! Events of a send, counted without being unpacked.
+//! Events of a send, counted without decompressing them.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -12,7 +12,7 @@ pub(crate) struct MarkedPage {
 }
 
 impl Table {
-    /// A page of a partition: 1 MB of it is read, whatever of that is of the send.
+    /// A page of a partition: 1 MB of it is read, however much of that belongs to the send.
     pub(crate) async fn marked(
         &self,
         pk: &str,
