@@ -1,7 +1,9 @@
 //! A conversation whose header answers for first replies, see [`crate::undelivered`].
 
+use jiff::Timestamp;
+
 use crate::call::SequenceCode;
-use crate::conversation::{Conversation, Due, Phase};
+use crate::conversation::{Conversation, Due, LOOK_AGAIN, Phase};
 use crate::undelivered::{UNDELIVERED_MAX, Undelivered};
 
 impl Conversation {
@@ -12,9 +14,14 @@ impl Conversation {
         })
     }
 
-    /// The call that is next ends, and the header answers for the reply to it.
+    /// The call that is next ends, and the header answers for the reply to it. A conversation that was
+    /// parked or held, and runs all the same, is due by its time from then on.
     #[must_use]
-    pub fn answering_for(mut self, sequence: SequenceCode) -> Self {
+    pub fn answering_for(mut self, sequence: SequenceCode, now: Timestamp) -> Self {
+        self.due = match self.due {
+            Due::At(_) => self.due,
+            Due::Parked(_) | Due::Held(_) | Due::Never => Due::At(now + LOOK_AGAIN),
+        };
         let first = self.undelivered.map_or(sequence, |it| it.first);
         self.undelivered = Some(Undelivered {
             first,

@@ -1,7 +1,5 @@
 //! Which replies a header answers for, and until when it is looked at for them.
 
-use jiff::Timestamp;
-
 use super::*;
 use crate::call::{AccountId, Call, ConversationId, Digest, Method, Place, RequestId};
 use crate::conversation::{Action, LOOK_AGAIN_LATER};
@@ -57,10 +55,10 @@ fn range(conversation: &Conversation) -> Option<(u32, u32)> {
 
 #[test]
 fn a_range_grows_at_its_end_and_shrinks_at_its_beginning() {
-    let conversation = running(9).answering_for(number(2));
+    let conversation = running(9).answering_for(number(2), at(0));
     assert_eq!(range(&conversation), Some((2, 2)));
     // The reply to the third has a record.
-    let conversation = conversation.answering_for(number(4));
+    let conversation = conversation.answering_for(number(4), at(0));
     assert_eq!(range(&conversation), Some((2, 4)));
     assert_eq!(
         range(&conversation.clone().delivered_through(number(1))),
@@ -79,19 +77,19 @@ fn a_range_grows_at_its_end_and_shrinks_at_its_beginning() {
 
 #[test]
 fn ten_calls_and_no_more_may_be_undelivered() {
-    let conversation = running(30).answering_for(number(5));
+    let conversation = running(30).answering_for(number(5), at(0));
     assert!(running(30).can_answer_for(number(30)));
     assert!(conversation.can_answer_for(number(14)));
     assert!(!conversation.can_answer_for(number(15)));
     let further = conversation
-        .answering_for(number(6))
+        .answering_for(number(6), at(0))
         .delivered_through(number(5));
     assert!(further.can_answer_for(number(15)));
 }
 
 #[test]
 fn an_ended_conversation_is_due_until_all_are_delivered() {
-    let last = running(1).answering_for(number(1));
+    let last = running(1).answering_for(number(1), at(0));
     let conversation = ended(last, OverallStatus::Ok);
     assert!(matches!(conversation.phase, Phase::Ended(_)));
     assert_eq!(
@@ -114,11 +112,18 @@ fn an_ended_conversation_is_due_until_all_are_delivered() {
 
 #[test]
 fn one_that_fails_is_due_until_all_are_delivered() {
-    let failing = running(3).answering_for(number(1));
+    let failing = running(3).answering_for(number(1), at(0));
     let closing = ended(failing, OverallStatus::Error);
     assert!(matches!(closing.phase, Phase::Closing { .. }));
     let over = closing.closed_through(number(2)).closed_through(number(3));
     assert!(matches!(over.phase, Phase::Ended(_)));
     assert_eq!(over.due, Due::At(at(60)));
     assert_eq!(over.delivered_through(number(1)).due, Due::Never);
+}
+
+#[test]
+fn one_that_was_parked_is_due_by_its_time() {
+    let parked = running(2).park(at(9));
+    let conversation = parked.answering_for(number(1), at(10));
+    assert_eq!(conversation.due, Due::At(at(70)));
 }

@@ -206,7 +206,7 @@ pub fn end(
     let by_header = replying::is_by_header(carrying, seen, &replies);
     let next = seen.conversation.clone();
     let next = match by_header {
-        true => next.answering_for(call.place.sequence()),
+        true => next.answering_for(call.place.sequence(), now),
         false => next,
     };
     let next = next.call_ended(&call.request_id, &outcome, now);

@@ -346,7 +346,7 @@ impl Cloud {
         let retention = self.results_retention();
         let by_header = OutcomeRecords::by_header(seen, &record, &replies, retention, now);
         let conversation = match &by_header {
-            Some(_) => seen.conversation.clone().answering_for(sequence),
+            Some(_) => seen.conversation.clone().answering_for(sequence, now),
             None => seen.conversation.clone(),
         };
         let conversation = conversation.call_ended(&end.call.request_id, &record.outcome, now);
