@@ -1,41 +1,29 @@
 //! One conversation, call after call, for as long as time allows.
 
 use backends::Backend;
-use backends::built_in;
 use backends::built_in::queued::{self, CarriedOut};
 use backends::forward::{self, queued::Forwarded};
-use calls::{
-    Call, Conversation, ConversationKey, Ended, Outcome, OverallStatus, Phase, Progress,
-    SequenceCode,
-};
+use calls::{Call, Conversation, Phase, Progress, SequenceCode};
 use cloud::aws::lanes::RunLane;
-use cloud::aws::queues::{ReplyWakeUp, WakeUp};
-use cloud::conversation::commit::{CallEnd, HELD_MAX};
 use cloud::conversation::prefetch::{NextCall, Prefetched, RunStart};
-use cloud::conversation::waiting::LONG;
 use cloud::error::CONFLICTS_MAX;
 use cloud::memory::Budget;
-use cloud::objects_table::Chunk;
 use cloud::records::call_record::PackedBody;
-use cloud::records::conversation_record::ConversationRecord;
+use cloud::records::conversation_record::{ConversationRecord, FirstReply};
 use cloud::{Cloud, CommitError, Committed, CommittedStep, Error};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tracing::info;
 
 use crate::call::{self, CallTurn};
+use crate::first_reply::first_reply_of;
+use crate::in_flight::Ownership;
 use crate::reply::Replies;
+use crate::run_step::{RunStep, WakeUpDisposition, send_next_wake_up};
 use crate::slice::Slice;
+use crate::waiting::{park, wait, wait_with_others};
 
 /// A call of more objects can take long, so pending replies are sent before it.
 const FEW_OBJECTS: u32 = 20;
-
-/// What is left to do about a wake-up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WakeUpDisposition {
-    Nothing,
-    /// The same wake-up must come again then.
-    WaitsUntil(Timestamp),
-}
 
 /// What a run has in hand beside the header.
 struct ConversationRun<'a> {
@@ -68,7 +56,9 @@ pub(crate) async fn run(
         replies,
         budget,
     };
-    if let Some(next) = goes_on_from(&header.conversation) {
+    if header.conversation.undelivered.is_none()
+        && let Some(next) = goes_on_from(&header.conversation)
+    {
         run.replies
             .go_on_behind(cloud.pending_replies(key, next).await?);
     }
@@ -82,17 +72,13 @@ pub(crate) async fn run(
                 None => return Ok(RunEnd::Ended),
             },
         };
-        let ran_step = match &header.conversation.phase {
-            Phase::Gathering => return Ok(RunEnd::Stopped(WakeUpDisposition::Nothing)),
-            Phase::Ended(_) => return Ok(RunEnd::Ended),
-            Phase::Closing { .. } => close(cloud, &header).await,
-            Phase::Running(progress) => run_next(cloud, &header, *progress, slice, &mut run).await,
-        };
+        let ran_step = run_on(cloud, header, slice, &mut run).await;
         match Committed::of(ran_step)? {
             Committed::Written(RunStep::On(step)) => {
                 in_hand = Some(step.header);
                 run.replies.add(step.replies);
             }
+            Committed::Written(RunStep::Ended) => return Ok(RunEnd::Ended),
             Committed::Written(RunStep::Stopped(disposition)) => {
                 return Ok(RunEnd::Stopped(disposition));
             }
@@ -116,6 +102,60 @@ pub(crate) async fn run(
     }
 }
 
+/// One step from a header. The replies that it answers for come first, if they are another run's: of
+/// one that has died, or is at work at the same time. This run's own are in its hand, and what of them
+/// is delivered goes into its next commit.
+async fn run_on(
+    cloud: &Cloud,
+    mut header: ConversationRecord,
+    slice: Slice,
+    run: &mut ConversationRun<'_>,
+) -> Result<RunStep, CommitError> {
+    let in_flight = run.replies.in_flight.clone();
+    if in_flight.look_at(&header) == Ownership::OfOthers {
+        return take_over(cloud, &header, run).await;
+    }
+    let through = in_flight.settled_through();
+    if let Some(through) = through {
+        header.conversation = header.conversation.delivered_through(through);
+    }
+    header.first_reply = FirstReply::ByItself;
+    let ran_step = match &header.conversation.phase {
+        Phase::Gathering => Ok(RunStep::Stopped(WakeUpDisposition::Nothing)),
+        Phase::Ended(_) => Ok(RunStep::Ended),
+        Phase::Closing { .. } => close(cloud, &header).await,
+        Phase::Running(progress) => {
+            let progress = *progress;
+            run_next(cloud, &mut header, progress, slice, run).await
+        }
+    };
+    if let Ok(RunStep::On(step)) = &ran_step
+        && step.header.version > header.version
+    {
+        in_flight.committed(&step.header, through);
+    }
+    ran_step
+}
+
+/// Gives the replies of another run records of their own, and goes on behind them.
+async fn take_over(
+    cloud: &Cloud,
+    header: &ConversationRecord,
+    run: &mut ConversationRun<'_>,
+) -> Result<RunStep, CommitError> {
+    let undelivered = header.conversation.undelivered;
+    let header = cloud.hand_over_replies(header, cloud.now()).await?;
+    let behind = goes_on_from(&header.conversation).or(undelivered.map(|it| it.last.next()));
+    if let Some(next) = behind {
+        let pending = cloud.pending_replies(&header.key, next).await?;
+        run.replies.go_on_behind(pending);
+    }
+    Ok(RunStep::On(Box::new(CommittedStep {
+        header,
+        replies: Vec::new(),
+    })))
+}
+
 /// The call at which a run goes on: an earlier run may not have sent the replies to the calls
 /// before it. `None`: no reply can be pending yet.
 fn goes_on_from(conversation: &Conversation) -> Option<SequenceCode> {
@@ -128,26 +168,6 @@ fn goes_on_from(conversation: &Conversation) -> Option<SequenceCode> {
     }
 }
 
-enum RunStep {
-    On(Box<CommittedStep>),
-    Stopped(WakeUpDisposition),
-}
-
-/// The message in hand is deleted only after this has been sent.
-async fn send_next_wake_up(
-    cloud: &Cloud,
-    header: &ConversationRecord,
-    lane: RunLane,
-) -> Result<(), Error> {
-    let wake = WakeUp {
-        conversation: header.key.clone(),
-        step: header.version,
-        queue: header.conversation.queue(),
-        lane,
-    };
-    cloud.queues.wake(header.conversation.priority, &wake).await
-}
-
 async fn close(cloud: &Cloud, header: &ConversationRecord) -> Result<RunStep, CommitError> {
     let step = cloud.close_some(header, cloud.now()).await?;
     Ok(RunStep::On(Box::new(step)))
@@ -156,7 +176,7 @@ async fn close(cloud: &Cloud, header: &ConversationRecord) -> Result<RunStep, Co
 /// The call that is next: it has to wait, or is too late, or is carried out.
 async fn run_next(
     cloud: &Cloud,
-    header: &ConversationRecord,
+    header: &mut ConversationRecord,
     progress: Progress,
     slice: Slice,
     run: &mut ConversationRun<'_>,
@@ -170,10 +190,12 @@ async fn run_next(
     let turn = call::turn(&call, progress, now);
     // A call that is carried out reads the switch together with its objects.
     if turn != CallTurn::Now && cloud.in_maintenance().await? {
-        return park(cloud, header).await;
+        return park(cloud, header, &run.replies).await;
     }
+    header.first_reply = first_reply_of(cloud, &call, &run.replies.in_flight).await;
+    let header = &*header;
     match turn {
-        CallTurn::WaitsUntil(at) => wait_with_others(cloud, header, at, now).await,
+        CallTurn::WaitsUntil(at) => wait_with_others(cloud, header, at, &run.replies).await,
         CallTurn::Expired => {
             let end = call::expired(&call, now);
             let step = cloud.commit_end(header, end, now).await?;
@@ -197,7 +219,8 @@ async fn run_next(
             // Boxed to keep the stack small: a run is polled within its batch, not as a task of its
             // own.
             let at = (header, progress);
-            let ran = Box::pin(carry_out(cloud, at, &call, body, slice)).await?;
+            let ran = carry_out(cloud, at, &call, body, (slice, &run.replies));
+            let ran = Box::pin(ran).await?;
             note_end(&ran, &call, progress, now);
             Ok(ran)
         }
@@ -231,12 +254,12 @@ async fn carry_out(
     (header, progress): (&ConversationRecord, Progress),
     call: &Call,
     body: PackedBody,
-    slice: Slice,
+    (slice, replies): (Slice, &Replies),
 ) -> Result<RunStep, CommitError> {
     match Backend::of(call) {
         Backend::BuiltIn => {
             match queued::carry_out(cloud, header, progress, call, body, slice.ends).await? {
-                CarriedOut::InMaintenance => park(cloud, header).await,
+                CarriedOut::InMaintenance => park(cloud, header, replies).await,
                 CarriedOut::Committed(step) => Ok(RunStep::On(step)),
             }
         }
@@ -244,9 +267,9 @@ async fn carry_out(
             let at = (header, progress);
             let sent = forward::queued::carry_out(cloud, at, call, &name, body, slice.deadline);
             match Box::pin(sent).await? {
-                Forwarded::InMaintenance => park(cloud, header).await,
+                Forwarded::InMaintenance => park(cloud, header, replies).await,
                 Forwarded::Held => Ok(RunStep::Stopped(WakeUpDisposition::Nothing)),
-                Forwarded::NotBefore(at) => wait(cloud, header, at, cloud.now()).await,
+                Forwarded::NotBefore(at) => wait(cloud, header, at, replies).await,
                 Forwarded::OutOfTime(header) => {
                     send_next_wake_up(cloud, &header, RunLane::long(&header.conversation)).await?;
                     Ok(RunStep::Stopped(WakeUpDisposition::Nothing))
@@ -255,133 +278,4 @@ async fn carry_out(
             }
         }
     }
-}
-
-/// The timekeeper finds the conversation when maintenance, or the pause, is over, so this wake-up is done.
-async fn park(cloud: &Cloud, header: &ConversationRecord) -> Result<RunStep, CommitError> {
-    if !cloud.in_maintenance().await?
-        && let Some(pause) = cloud.pause_of(&header.conversation)
-    {
-        let header = &cloud.keep_calls(header).await?;
-        let now = cloud.now();
-        let held = header.conversation.clone().hold(&pause, now);
-        cloud.commit_header(header, held, now).await?;
-        return Ok(RunStep::Stopped(WakeUpDisposition::Nothing));
-    }
-    if !matches!(header.conversation.due, calls::Due::Parked(_)) {
-        // How long maintenance lasts is not known.
-        let header = &cloud.keep_calls(header).await?;
-        let now = cloud.now();
-        let parked = header.conversation.clone().park(now);
-        cloud.commit_header(header, parked, now).await?;
-    }
-    Ok(RunStep::Stopped(WakeUpDisposition::Nothing))
-}
-
-/// A call waits for its time: where very many do for the same, in a lane. Not in the last second, or
-/// the message were taken for a repeat of one that has just come out of it.
-async fn wait_with_others(
-    cloud: &Cloud,
-    header: &ConversationRecord,
-    at: Timestamp,
-    now: Timestamp,
-) -> Result<RunStep, CommitError> {
-    let time = at.duration_since(now);
-    if time <= HELD_MAX && time > SignedDuration::from_secs(1) {
-        let Conversation {
-            account, priority, ..
-        } = &header.conversation;
-        let lane = cloud.lane_until(at, Some(account), *priority, now);
-        if lane != RunLane::Own {
-            send_next_wake_up(cloud, header, lane).await?;
-            return Ok(RunStep::Stopped(WakeUpDisposition::Nothing));
-        }
-    }
-    wait(cloud, header, at, now).await
-}
-
-async fn wait(
-    cloud: &Cloud,
-    header: &ConversationRecord,
-    at: Timestamp,
-    now: Timestamp,
-) -> Result<RunStep, CommitError> {
-    if at.duration_since(now) <= HELD_MAX {
-        return Ok(RunStep::Stopped(WakeUpDisposition::WaitsUntil(at)));
-    }
-    let waiting: Conversation = header.conversation.clone().wait_until(at);
-    // The calls behind it wait as well.
-    let keeping = match at.duration_since(now) > LONG {
-        true => cloud.keep_calls(header).await?,
-        false => header.clone(),
-    };
-    let header = if waiting == header.conversation && keeping == *header {
-        keeping
-    } else {
-        cloud.commit_header(&keeping, waiting, now).await?
-    };
-    let wake = WakeUp {
-        conversation: header.key.clone(),
-        step: header.version,
-        queue: None,
-        lane: RunLane::Own,
-    };
-    cloud
-        .wake_at(at, header.conversation.priority, &wake, now)
-        .await?;
-    Ok(RunStep::Stopped(WakeUpDisposition::Nothing))
-}
-
-/// Ends a call that cannot be carried out, whatever is tried, and its conversation with it.
-pub async fn fail_next(cloud: &Cloud, key: &ConversationKey) -> Result<(), Error> {
-    for _ in 0..CONFLICTS_MAX {
-        let Some(header) = cloud.conversation_record(key).await? else {
-            return Ok(());
-        };
-        let Phase::Running(progress) = header.conversation.phase else {
-            return Ok(());
-        };
-        // Without its body: reading that may be what the invocations die of.
-        let call = cloud.call_in_turn(&header, progress.next).await?;
-        let now = cloud.now();
-        let (how, error_code) = match progress.may_be_out() {
-            false => (Ended::CarriedOut, 2),
-            true => (Ended::Unknown, forward::forward_end::UNKNOWN),
-        };
-        let outcome = Outcome {
-            how,
-            overall_status: OverallStatus::Error,
-            status_message: format!(
-                "Exception occurred during [{}] ErrorID: {}. The call was given up: whoever carried it \
-                 out ended before it was done, each time",
-                call.method.name(),
-                call.request_id
-            ),
-            error_code: Some(error_code),
-            ended_at: now,
-        };
-        let chunk = Chunk::of_results(Vec::new());
-        let mails_before = built_in::mails_in(&cloud.chunk_results(key, progress.next).await?);
-        let end = CallEnd {
-            call: &call,
-            outcome,
-            results: None,
-            chunk,
-            mails_before,
-        };
-        match Committed::of(cloud.commit_end(&header, end, now).await)? {
-            Committed::Written(CommittedStep { header, replies }) => {
-                let wake_ups: Vec<ReplyWakeUp> =
-                    replies.into_iter().map(|action| action.wake).collect();
-                cloud.send_reply_wake_ups(&wake_ups).await;
-                return if matches!(header.conversation.phase, Phase::Ended(_)) {
-                    Ok(())
-                } else {
-                    send_next_wake_up(cloud, &header, RunLane::Own).await
-                };
-            }
-            Committed::Conflict => {}
-        }
-    }
-    Err(Error::Conflict(CONFLICTS_MAX))
 }

@@ -15,7 +15,8 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tracing::error;
 
-use crate::conversation::{RunEnd, WakeUpDisposition, run};
+use crate::conversation::{RunEnd, run};
+use crate::run_step::WakeUpDisposition;
 use crate::slice::Slice;
 
 /// Calls whose replies are sent while the next calls are carried out. A slow receiver does not hold

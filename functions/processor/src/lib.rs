@@ -3,15 +3,20 @@
 //!
 //! Read in this order: this file (a batch of wake-ups), [`message`] (one of them, and what becomes of
 //! its message), `deferred` (those that wait in a lane), `wake_up` (what it leads to), [`conversation`] (one conversation, call after call), `in_order` (the calls of a queue), [`call`] (one call),
-//! `slice` (how long it keeps its place), [`reply`] (telling callers).
+//! `slice` (how long it keeps its place), `waiting` and `given_up` (calls that wait, or are given up), `first_reply`, [`reply`] (telling callers), [`in_flight`] (what of it the header does not say yet).
 
 pub mod call;
 pub mod conversation;
 mod deferred;
+mod first_reply;
+mod given_up;
+pub mod in_flight;
 mod in_order;
 mod message;
 pub mod reply;
+mod run_step;
 mod slice;
+mod waiting;
 mod wake_up;
 
 use std::collections::BTreeSet;

@@ -15,7 +15,7 @@ use futures_util::future::FutureExt;
 use jiff::Timestamp;
 use tracing::{error, warn};
 
-use crate::conversation::WakeUpDisposition;
+use crate::run_step::WakeUpDisposition;
 use crate::slice::Slice;
 use crate::wake_up;
 

@@ -5,9 +5,11 @@ use calls::ConversationKey;
 use cloud::memory::Budget;
 use cloud::{Cloud, Error, Outbox};
 
-use crate::conversation::{self, RunEnd, WakeUpDisposition};
+use crate::conversation::{self, RunEnd};
+use crate::given_up::fail_next;
 use crate::in_order;
 use crate::reply::replies;
+use crate::run_step::WakeUpDisposition;
 use crate::slice::Slice;
 
 /// Goes on with the conversation or the queue, as far as possible.
@@ -39,5 +41,5 @@ pub(crate) async fn carry_on(
 /// Ends the call that invocations die with, and its conversation with it.
 pub(crate) async fn give_up(cloud: &Cloud, woken: &ConversationKey) -> Result<(), Error> {
     let key = in_order::at_fault(cloud, woken).await?;
-    conversation::fail_next(cloud, &key).await
+    fail_next(cloud, &key).await
 }

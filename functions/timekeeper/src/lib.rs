@@ -384,7 +384,9 @@ fn look_or_park(
             actions: Vec::new(),
         };
     }
-    if maintenance && matches!(conversation.phase, Phase::Running(_)) {
+    // Replies go on in maintenance: whoever is woken sees to those that the header answers for.
+    let is_delivered = conversation.undelivered.is_none();
+    if maintenance && is_delivered && matches!(conversation.phase, Phase::Running(_)) {
         let parked = conversation.park(now);
         return Step {
             conversation: Some(parked),

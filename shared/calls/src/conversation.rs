@@ -14,6 +14,7 @@ use crate::options::QueuePriority;
 use crate::queue_order::{QueueOwner, QueuePlace};
 use crate::received_set::ReceivedSet;
 use crate::refusal::Refusal;
+use crate::undelivered::Undelivered;
 
 /// Longest silence between the arrivals of two parts; exactly this is still in time. The contract's
 /// figure, which callers rely on, so it is not a setting.
@@ -44,6 +45,9 @@ pub struct Conversation {
     pub waits_for: Option<BackendName>,
     /// Of a call alone that stands in a queue of its account or its API client.
     pub queue_place: Option<QueuePlace>,
+    /// First replies that have no record of their own, as far as they may not have been delivered.
+    /// It is due by its time until they are.
+    pub undelivered: Option<Undelivered>,
 }
 
 /// The state of a conversation.
@@ -62,7 +66,7 @@ pub enum Phase {
         /// When it ended. Calls that had not begun ended at the same time.
         at: Timestamp,
     },
-    /// Nothing is left to do. The conversation is due only while a reply is pending.
+    /// Nothing is left to do. Due only while the header has or answers for a pending reply.
     Ended(EndReason),
 }
 
@@ -189,6 +193,7 @@ impl Conversation {
             due: Due::At(now + LOOK_AGAIN),
             waits_for: None,
             queue_place: None,
+            undelivered: None,
         };
         conversation.accept(call, now)
     }
@@ -306,6 +311,7 @@ impl Conversation {
 
     /// From here on no call is carried out; closing writes what the calls still lack.
     pub(crate) fn end(&mut self, end_reason: EndReason, now: Timestamp) -> Vec<Action> {
+        let before = self.due;
         self.phase = Phase::Closing {
             next: SequenceCode::FIRST,
             end_reason,
@@ -314,6 +320,9 @@ impl Conversation {
         };
         self.close_on();
         if matches!(self.phase, Phase::Ended(_)) {
+            if self.undelivered.is_some() {
+                self.due = before.for_replies(now);
+            }
             return Vec::new();
         }
         self.due = self.due.no_later_than(now + LOOK_AGAIN);
@@ -330,7 +339,9 @@ impl Conversation {
                 }
                 Phase::Closing { end_reason, .. } => {
                     self.phase = Phase::Ended(end_reason.clone());
-                    self.due = Due::Never;
+                    if self.undelivered.is_none() {
+                        self.due = Due::Never;
+                    }
                     return;
                 }
                 Phase::Gathering | Phase::Running(_) | Phase::Ended(_) => return,
@@ -363,6 +374,17 @@ impl Due {
         match self {
             Self::At(due) if due <= at => self,
             Self::At(_) | Self::Parked(_) | Self::Held(_) | Self::Never => Self::At(at),
+        }
+    }
+
+    /// When an ended conversation is looked at for its replies: as before, which saves a write to the
+    /// index, unless that is so soon that an ordinary delivery would still be in progress.
+    pub(crate) fn for_replies(self, now: Timestamp) -> Self {
+        match self {
+            Self::At(at) if at >= now + LOOK_AGAIN / 2 => self,
+            Self::At(_) | Self::Parked(_) | Self::Held(_) | Self::Never => {
+                Self::At(now + LOOK_AGAIN)
+            }
         }
     }
 }

@@ -12,6 +12,7 @@
 //! random number. Time and ids are arguments, and the manifest has no dependency that could do
 //! more.
 
+pub mod answering;
 pub mod backend;
 pub mod call;
 pub mod conversation;
@@ -29,6 +30,7 @@ pub mod refusal;
 pub mod reply;
 pub mod safe_to_repeat;
 pub mod token_bucket;
+pub mod undelivered;
 
 pub use backend::{BackendName, Begun, Breaker, BreakerState, Readiness, Release};
 pub use call::{
@@ -60,3 +62,4 @@ pub use refusal::{AddressRule, BadAddress, Invalid, Refusal};
 pub use reply::{Reply, ReplyContext, ReplyState, ReplySubject, SubjectKind};
 pub use safe_to_repeat::{CallFate, SafeToRepeat, is_safe_to_repeat, repeated_after};
 pub use token_bucket::{Rate, TokenBucket, TokenPriority, TokensTaken};
+pub use undelivered::{UNDELIVERED_MAX, Undelivered};

@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::backend::{BackendName, Begun};
 use crate::call::{ConversationKey, RequestId, SequenceCode};
 use crate::conversation::{
-    Action, ClosingStep, Conversation, Due, LOOK_AGAIN, LOOK_AGAIN_LATER, Phase, Progress,
-    SILENCE_MAX, Step, unchanged,
+    Action, ClosingStep, Conversation, Due, LOOK_AGAIN_LATER, Phase, Progress, SILENCE_MAX, Step,
+    unchanged,
 };
 use crate::end_reason::EndReason;
 use crate::outcome::{Outcome, OverallStatus};
@@ -116,13 +116,9 @@ impl Conversation {
     }
 
     /// Ended, with a pending reply to its only call in the same record: looked at again as long as
-    /// the reply is pending. If it was due `before`, that time is kept, which saves a write to the
-    /// index, unless it is so soon that an ordinary delivery would still be in progress.
+    /// the reply is pending; it was due `before`.
     pub fn target_of_reply(mut self, before: Due, now: Timestamp) -> Self {
-        self.due = match before {
-            Due::At(at) if at >= now + LOOK_AGAIN / 2 => before,
-            Due::At(_) | Due::Parked(_) | Due::Held(_) | Due::Never => Due::At(now + LOOK_AGAIN),
-        };
+        self.due = before.for_replies(now);
         self
     }
 
@@ -215,6 +211,14 @@ impl Conversation {
                 }
             }
             Phase::Running(_) | Phase::Closing { .. } => {
+                self.due = Due::At(now + LOOK_AGAIN_LATER);
+                Step {
+                    conversation: Some(self),
+                    answer: (),
+                    actions: vec![Action::WakeUp],
+                }
+            }
+            Phase::Ended(_) if self.undelivered.is_some() => {
                 self.due = Due::At(now + LOOK_AGAIN_LATER);
                 Step {
                     conversation: Some(self),

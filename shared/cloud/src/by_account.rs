@@ -176,6 +176,7 @@ mod tests {
             due: calls::Due::Never,
             waits_for: None,
             queue_place: None,
+            undelivered: None,
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod commit;
 pub(crate) mod conflicts;
 mod counted;
 pub mod find;
+pub mod first_replies;
 mod held_mails;
 mod open_mails;
 pub mod ordered_queue;

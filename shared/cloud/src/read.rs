@@ -13,6 +13,7 @@ pub mod backends;
 pub mod conversation;
 pub mod conversation_list;
 pub mod dead;
+mod found_reply;
 pub mod mails;
 pub mod overview;
 pub(crate) mod parts;

@@ -8,6 +8,7 @@
 use journeys::cut::{CallOrder, Plot, cut_anywhere};
 use journeys::story::ADDRESS;
 use journeys::{attribute, call, hours, mail_to, minutes, part, post_to, subscriber};
+use local::CallbackAnswer;
 
 fn of_three() -> Plot {
     let part = |number| part("order-1", number, 3).calling_back(ADDRESS);
@@ -205,6 +206,30 @@ fn texts() -> Plot {
 #[tokio::test(start_paused = true)]
 async fn texts_and_calls_by_voice_survive_every_cut() {
     println!("{} worlds", cut_anywhere(texts()).await);
+}
+
+/// The receiver fails once: that reply gets a record of its own, between others that have none.
+fn of_three_whose_receiver_fails() -> Plot {
+    Plot {
+        prepare: |caller| {
+            let busy = CallbackAnswer::status(503);
+            caller.local().callbacks().answer_next(ADDRESS, busy);
+        },
+        promises: |ended| {
+            ended.is("outcomes", &ended.outcomes, &["1 OK", "2 OK", "3 OK"])?;
+            let replies = ["done 1 OK", "done 2 OK", "done 3 OK"];
+            ended.is("told", &ended.distinct_replies(), &replies)
+        },
+        ..of_three()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_conversation_whose_receiver_fails_survives_every_cut() {
+    println!(
+        "{} worlds",
+        cut_anywhere(of_three_whose_receiver_fails()).await
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,7 +21,7 @@ async fn a_record_of_a_later_version_is_neither_carried_out_nor_failed() {
     caller.passes(minutes(10)).await;
     let known = header(&caller);
     let mut later = known.clone();
-    later["layout"] = json!({ "N": "2" });
+    later["layout"] = json!({ "N": "3" });
     put_call_record(caller.local(), &later);
     caller.goes_into_maintenance(false).await;
     // Long enough for every delivery of every wake-up, and for the timekeeper to come by 600 times.
@@ -42,7 +42,7 @@ async fn an_unreadable_record_delays_no_other_conversation() {
     caller.queues(call().creating(subscriber("ann"))).await;
     caller.passes(minutes(10)).await;
     let mut later = header(&caller);
-    later["layout"] = json!({ "N": "2" });
+    later["layout"] = json!({ "N": "3" });
     put_call_record(caller.local(), &later);
     for number in 0..9 {
         let key = format!("ben-{number}");

@@ -20,13 +20,52 @@ fn is_of_replies(aws_request: &AwsRequest) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_only_reply_of_a_call_lies_with_its_outcome() {
+async fn a_reply_that_is_delivered_at_once_has_no_record() {
     let mut caller = a_caller().await;
     caller.queues(part("c", 1, 2).calling_back(ADDRESS)).await;
     caller.queues(part("c", 2, 2)).await;
     caller.settles().await;
-    assert_eq!(holders(&caller), ["OUTCOME"]);
+    assert_eq!(holders(&caller), [""; 0]);
     assert_eq!(caller.replies().len(), 1);
+    let records = caller.records();
+    let answering = records.iter().filter(|record| record.has("undelivered"));
+    assert_eq!(answering.count(), 0, "the header answers for none any more");
+    assert_eq!(caller.outcomes("c").await.len(), 2, "both can be read");
+    assert!(caller.due().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_whose_first_attempt_failed_has_a_record_of_its_own() {
+    let mut caller = a_caller().await;
+    let busy = CallbackAnswer::status(503);
+    caller.local().callbacks().answer_next(ADDRESS, busy);
+    for number in 1..=3 {
+        caller
+            .queues(part("c", number, 3).calling_back(ADDRESS))
+            .await;
+    }
+    caller.settles().await;
+    assert_eq!(holders(&caller), ["REPLY"]);
+    caller.passes(seconds(7)).await;
+    let mut replies = caller.replies();
+    replies.sort();
+    assert_eq!(
+        replies,
+        ["done 1 OK", "done 1 OK", "done 2 OK", "done 3 OK"]
+    );
+    assert!(caller.due().is_empty());
+}
+
+/// The notifier posts it, so that somebody has to find it.
+#[tokio::test(start_paused = true)]
+async fn the_only_reply_that_the_run_does_not_post_lies_with_its_outcome() {
+    let mut caller = a_caller().await;
+    let mail = mail_to("ann@example.com");
+    caller.queues(part("c", 1, 2).replying_to(mail)).await;
+    caller.queues(part("c", 2, 2)).await;
+    caller.settles().await;
+    assert_eq!(holders(&caller), ["OUTCOME"]);
+    assert_eq!(caller.mails().len(), 1);
     assert_eq!(caller.outcomes("c").await.len(), 2, "both can be read");
     assert!(caller.due().is_empty());
 }
@@ -45,13 +84,13 @@ async fn several_replies_lie_in_records_of_their_own() {
             2,
         ),
         (part("end", 1, 1).replying_to(end()), 1),
-        (large.calling_back(ADDRESS), 1),
+        (large.replying_to(mail_to("ann@example.com")), 1),
     ] {
         let mut caller = a_caller().await;
         caller.queues(call).await;
         caller.settles().await;
         assert_eq!(holders(&caller), vec!["REPLY"; replies]);
-        assert_eq!(caller.replies().len(), replies);
+        assert_eq!(caller.replies().len() + caller.mails().len(), replies);
     }
 }
 

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use crate::arriving::wake_at;
 use crate::forwarding;
 use crate::plan::{Does, Plan, Where};
-use crate::world::{Carrying, Flight, Header, StoredConversation, Switch, WakeUp, World};
+use crate::replying;
+use crate::world::{Carrying, Flight, Header, InFlight, StoredConversation, Switch, WakeUp, World};
 
 /// A call that is due within this time is held in its queue; a later one is scheduled.
 const HELD_MAX_S: i64 = 60;
@@ -25,6 +26,7 @@ pub fn receive(world: &mut World, processor: usize, wake: WakeUp) {
         wake,
         seen,
         flight: Flight::None,
+        replies: InFlight::default(),
     });
 }
 
@@ -34,20 +36,31 @@ pub fn go_on(world: &mut World, plan: &Plan, processor: usize) {
         return;
     };
     let Some(seen) = carrying.seen.clone() else {
-        return put_down(world, processor);
+        world.processors[processor] = None;
+        world.wake_ups.remove(&carrying.wake);
+        return;
+    };
+    let Some(seen) = replying::look(world, processor, &carrying, seen) else {
+        return;
     };
     match seen.conversation.phase.clone() {
-        Phase::Gathering | Phase::Ended(_) => put_down(world, processor),
+        Phase::Gathering | Phase::Ended(_) => {
+            put_down(world, processor);
+        }
         Phase::Closing { .. } => close(world, plan, processor, &carrying, seen),
         Phase::Running(progress) => run(world, plan, processor, &carrying, seen, progress),
     }
 }
 
-/// The message is deleted.
-pub fn put_down(world: &mut World, processor: usize) {
+/// The message is deleted, once its replies have been seen to. `false`: that comes first.
+pub fn put_down(world: &mut World, processor: usize) -> bool {
+    if replying::finish(world, processor) {
+        return false;
+    }
     if let Some(carrying) = world.processors[processor].take() {
         world.wake_ups.remove(&carrying.wake);
     }
+    true
 }
 
 /// Writes if nobody else has written; loads again if somebody has. `true`: written.
@@ -58,12 +71,19 @@ pub fn commit(
     seen: &Header,
     next: calls::Conversation,
 ) -> bool {
-    let flight = world.processors[processor]
-        .as_ref()
-        .map_or(Flight::None, |it| it.flight);
+    let in_hand = world.processors[processor].as_ref();
+    let flight = in_hand.map_or(Flight::None, |it| it.flight);
+    let mut replies = in_hand.map_or_else(InFlight::default, |it| it.replies.clone());
+    let through = replies.posted_through();
     let stored = &mut world.conversations[wake.conversation];
     let written = stored.version() == seen.version;
     if written {
+        // It was taken into the header that this was decided on.
+        let is_said = |it: SequenceCode| {
+            let undelivered = seen.conversation.undelivered;
+            undelivered.is_none_or(|undelivered| undelivered.first > it)
+        };
+        replies.recorded(through.filter(|it| is_said(*it)));
         stored.header = Some(Header {
             version: seen.version + 1,
             conversation: next,
@@ -76,6 +96,7 @@ pub fn commit(
         wake,
         seen: stored.header.clone(),
         flight: if stands { flight } else { Flight::None },
+        replies,
     });
     written
 }
@@ -98,6 +119,9 @@ fn run(
         return forwarding::go_on(world, plan, processor, (carrying, &seen), &next);
     }
     if world.maintenance == Switch::On {
+        if replying::take_over(world, processor, carrying, &seen) {
+            return;
+        }
         if matches!(conversation.due, Due::Parked(_))
             || commit(world, processor, wake, &seen, conversation.park(now))
         {
@@ -107,18 +131,7 @@ fn run(
     }
     let call = call(world, plan, wake.conversation, progress.next);
     if let Some(at) = call.options.scheduled_time.filter(|at| *at > now) {
-        if at.as_second() - now.as_second() <= HELD_MAX_S {
-            put_down(world, processor);
-            wake_at(world, wake.conversation, wake.step, at);
-            return;
-        }
-        let waiting = conversation.clone().wait_until(at);
-        if waiting == conversation || commit(world, processor, wake, &seen, waiting) {
-            put_down(world, processor);
-            let step = world.conversations[wake.conversation].version();
-            wake_at(world, wake.conversation, step, at);
-        }
-        return;
+        return wait(world, processor, carrying, &seen, (at, now));
     }
     let begun = progress.done_through > 0;
     let expired = !begun && call.options.expires_at.is_some_and(|at| at <= now);
@@ -145,6 +158,33 @@ fn run(
     );
 }
 
+/// The call that is next waits for its time.
+fn wait(
+    world: &mut World,
+    processor: usize,
+    carrying: &Carrying,
+    seen: &Header,
+    (at, now): (Timestamp, Timestamp),
+) {
+    let (wake, conversation) = (carrying.wake, seen.conversation.clone());
+    if at.as_second() - now.as_second() <= HELD_MAX_S {
+        if put_down(world, processor) {
+            wake_at(world, wake.conversation, wake.step, at);
+        }
+        return;
+    }
+    if replying::take_over(world, processor, carrying, seen) {
+        return;
+    }
+    let waiting = conversation.clone().wait_until(at);
+    if (waiting == conversation || commit(world, processor, wake, seen, waiting))
+        && put_down(world, processor)
+    {
+        let step = world.conversations[wake.conversation].version();
+        wake_at(world, wake.conversation, step, at);
+    }
+}
+
 /// Commits the end of the call that is next. `true`: written.
 pub fn end(
     world: &mut World,
@@ -162,10 +202,14 @@ pub fn end(
         error_code: None,
         ended_at: now,
     };
-    let next = seen
-        .conversation
-        .clone()
-        .call_ended(&call.request_id, &outcome, now);
+    let replies = reply_context(call, ReplySubject::Call(&outcome), outcome.ended_at).replies();
+    let by_header = replying::is_by_header(carrying, seen, &replies);
+    let next = seen.conversation.clone();
+    let next = match by_header {
+        true => next.answering_for(call.place.sequence(), now),
+        false => next,
+    };
+    let next = next.call_ended(&call.request_id, &outcome, now);
     if !commit(world, processor, wake, seen, next) {
         return false;
     }
@@ -179,8 +223,15 @@ pub fn end(
         stored.ran_in_maintenance |= in_maintenance && call.backend.is_none();
     }
     keep_outcome(stored, sequence, &outcome);
-    let replies = reply_context(call, ReplySubject::Call(&outcome), outcome.ended_at).replies();
-    keep_replies(stored, &replies);
+    if by_header && let [reply] = replies.as_slice() {
+        stored.first_replies.insert(sequence, reply.number);
+        if let Some(carrying) = &mut world.processors[processor] {
+            carrying.replies.calls.push((sequence, false));
+            carrying.replies.last = Some(sequence);
+        }
+    } else {
+        keep_replies(stored, &replies);
+    }
     true
 }
 

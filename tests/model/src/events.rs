@@ -7,7 +7,7 @@ use stateright::{Model, Property};
 use crate::plan::Plan;
 use crate::properties;
 use crate::world::{StoredConversation, Switch, WakeUp, World};
-use crate::{arriving, carrying, keeping};
+use crate::{arriving, carrying, keeping, replying};
 
 /// One event; the numbers say at which function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +31,10 @@ pub enum Event {
         wake: WakeUp,
     },
     GoesOn {
+        processor: usize,
+    },
+    /// It posts a reply that it has in hand.
+    Posts {
         processor: usize,
     },
     ProcessorDies {
@@ -116,6 +120,9 @@ impl Model for Plan {
                 carrying::receive(&mut world, processor, wake);
             }
             Event::GoesOn { processor } => carrying::go_on(&mut world, self, processor),
+            Event::Posts { processor } => {
+                replying::post(&mut world, processor);
+            }
             Event::ProcessorDies { processor } => {
                 world.crashes -= 1;
                 world.processors[processor] = None;
@@ -187,8 +194,11 @@ fn at_the_processor(plan: &Plan, world: &World, events: &mut Vec<Event>) {
         }
     }
     for (processor, carrying) in world.processors.iter().enumerate() {
-        if carrying.is_some() {
+        if let Some(carrying) = carrying {
             events.push(Event::GoesOn { processor });
+            if carrying.replies.calls.iter().any(|(_, posted)| !posted) {
+                events.push(Event::Posts { processor });
+            }
             if world.crashes > 0 {
                 events.push(Event::ProcessorDies { processor });
             }

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use crate::arriving::wake_at;
 use crate::carrying::{commit, end, number_of, put_down};
 use crate::plan::{Does, Plan, backend_name};
+use crate::replying;
 use crate::world::{Back, Carrying, Flight, Header, Switch, World};
 
 /// How long whoever began a call has to commit the result.
@@ -41,8 +42,10 @@ fn begin(
     if let Some(begun) = progress.begun {
         // The last instant has no end.
         if begun.until > now && world.instant < plan.last_instant() {
-            put_down(world, processor);
-            return wake_at(world, wake.conversation, wake.step, begun.until);
+            if put_down(world, processor) {
+                wake_at(world, wake.conversation, wake.step, begun.until);
+            }
+            return;
         }
         return lost(world, plan, processor, (carrying, seen), call);
     }
@@ -52,6 +55,9 @@ fn begin(
         return;
     }
     if world.maintenance == Switch::On {
+        if replying::take_over(world, processor, carrying, seen) {
+            return;
+        }
         let parked = seen.conversation.clone().park(now);
         if parked == seen.conversation || commit(world, processor, wake, seen, parked) {
             put_down(world, processor);
@@ -109,6 +115,9 @@ fn take_back(
 
 /// It waits for the backend.
 fn hold(world: &mut World, plan: &Plan, processor: usize, (carrying, seen): (&Carrying, &Header)) {
+    if replying::take_over(world, processor, carrying, seen) {
+        return;
+    }
     let now = plan.time(world.instant);
     let held = seen.conversation.clone().hold(&backend_name(), now);
     if held == seen.conversation || commit(world, processor, carrying.wake, seen, held) {

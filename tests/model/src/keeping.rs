@@ -86,7 +86,8 @@ pub fn would_wake_up(plan: &Plan, looking: &Looking) -> bool {
 fn decide(plan: &Plan, looking: &Looking) -> Step<()> {
     let conversation = looking.seen.conversation.clone();
     let now = plan.time(looking.instant);
-    if looking.maintenance && matches!(conversation.phase, Phase::Running(_)) {
+    let is_delivered = conversation.undelivered.is_none();
+    if looking.maintenance && is_delivered && matches!(conversation.phase, Phase::Running(_)) {
         let parked = conversation.park(now);
         return Step {
             conversation: Some(parked),

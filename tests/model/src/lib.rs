@@ -14,4 +14,5 @@ pub mod forwarding;
 pub mod keeping;
 pub mod plan;
 pub mod properties;
+pub mod replying;
 pub mod world;

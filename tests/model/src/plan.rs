@@ -86,7 +86,7 @@ pub fn at(seconds: i64) -> Timestamp {
 }
 
 /// Reads `0:1/3` (conversation, SequenceCode, CallsInConversation), then words: `other` content,
-/// `fails`, `two` chunks, `sent` to a backend, `safe` to repeat there, its answer `lost`, `high`, `@600` scheduled, `<700` expiring, `replies` to everything.
+/// `fails`, `two` chunks, `sent` to a backend, `safe` to repeat there, its answer `lost`, `high`, `@600` scheduled, `<700` expiring, `replies` to everything, `told` of its own end alone.
 pub fn sent(text: &str) -> Sent {
     let mut words = text.split_whitespace();
     let place = words.next().expect("a place");
@@ -113,6 +113,7 @@ pub fn sent(text: &str) -> Sent {
             "sent" => sent.at = Where::AtBackend,
             "safe" => sent.at = Where::AtBackendSafely,
             "high" => sent.priority = QueuePriority::High,
+            "told" => sent.respond_when = vec![RespondWhen::OnCallComplete],
             "replies" => {
                 sent.respond_when = vec![
                     RespondWhen::OnError,

@@ -1,10 +1,10 @@
 //! What holds in every world at every moment, and what must have happened in the end.
 
-use calls::{EndReason, Phase, RespondWhen};
+use calls::{Due, EndReason, Phase, RespondWhen};
 use stateright::Property;
 
 use crate::plan::{Plan, Where};
-use crate::world::{How, Status, StoredConversation, World};
+use crate::world::{Header, How, Status, StoredConversation, World};
 
 /// The contract's longest silence.
 const SILENCE_MAX_S: i64 = 300;
@@ -15,6 +15,7 @@ pub fn all() -> Vec<Property<Plan>> {
         of_carrying_out(),
         of_forwarding(),
         of_replying(),
+        of_first_replies(),
     ]
     .concat()
 }
@@ -33,7 +34,8 @@ fn in_the_end() -> Vec<Property<Plan>> {
             |plan: &Plan, world: &World| {
                 is_over(plan, world)
                     && every(plan, world, |plan, stored| {
-                        stored.replies == actions(plan, stored)
+                        replied(stored) == actions(plan, stored)
+                            && stored.header.as_ref().is_none_or(is_rid_of_replies)
                     })
             },
         ),
@@ -149,7 +151,7 @@ fn of_replying() -> Vec<Property<Plan>> {
             "a reply is written once, with or after its outcome",
             |plan: &Plan, world: &World| {
                 every(plan, world, |plan, stored| {
-                    !stored.replied_twice && stored.replies.is_subset(&actions(plan, stored))
+                    !stored.replied_twice && replied(stored).is_subset(&actions(plan, stored))
                 })
             },
         ),
@@ -186,8 +188,48 @@ fn of_replying() -> Vec<Property<Plan>> {
     ]
 }
 
+/// Replies that the header answers for, at every moment.
+fn of_first_replies() -> Vec<Property<Plan>> {
+    vec![
+        Property::always(
+            "a reply is told twice only if whoever posted it died",
+            |plan: &Plan, world: &World| {
+                let has_died = world.crashes < plan.crashes;
+                let is_twice = |stored: &StoredConversation| {
+                    let is_left = |call: &u32| stored.replies.contains(&stored.first_reply(*call));
+                    let by_others = stored.posted.iter().any(is_left);
+                    stored.posted_twice || (is_over(plan, world) && by_others)
+                };
+                has_died || !world.conversations.iter().any(is_twice)
+            },
+        ),
+        Property::always(
+            "what waits for an unknown time answers for no reply",
+            |_, world: &World| {
+                world.conversations.iter().all(|stored| {
+                    stored.header.as_ref().is_none_or(|header| {
+                        let due = header.conversation.due;
+                        let waits = matches!(due, Due::Parked(_) | Due::Held(_) | Due::Never);
+                        !waits || is_rid_of_replies(header)
+                    })
+                })
+            },
+        ),
+    ]
+}
+
 fn every(plan: &Plan, world: &World, holds: impl Fn(&Plan, &StoredConversation) -> bool) -> bool {
     world.conversations.iter().all(|stored| holds(plan, stored))
+}
+
+/// The replies that have records, or were posted without one.
+fn replied(stored: &StoredConversation) -> std::collections::BTreeSet<(u32, u32)> {
+    let posted = stored.posted.iter().map(|call| stored.first_reply(*call));
+    stored.replies.iter().copied().chain(posted).collect()
+}
+
+fn is_rid_of_replies(header: &Header) -> bool {
+    header.conversation.undelivered.is_none()
 }
 
 /// Nothing can happen any more.

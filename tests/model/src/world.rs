@@ -57,6 +57,12 @@ pub struct StoredConversation {
     pub ran_in_maintenance: bool,
     /// Replies that were written twice.
     pub replied_twice: bool,
+    /// Calls whose only reply was committed without a record, since the header answers for it, and the
+    /// number of that reply's SendResponseTo.
+    pub first_replies: BTreeMap<u32, u32>,
+    /// Those of them whose reply a processor has posted.
+    pub posted: BTreeSet<u32>,
+    pub posted_twice: bool,
     /// When calls were counted, by the time of their arrival.
     pub arrivals_s: Vec<i64>,
     /// The RequestIDs that were given for a call.
@@ -126,6 +132,18 @@ pub struct Carrying {
     pub wake: WakeUp,
     pub seen: Option<Header>,
     pub flight: Flight,
+    pub replies: InFlight,
+}
+
+/// The replies that a processor posts itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct InFlight {
+    /// The calls that they tell of, and whether each has been posted.
+    pub calls: Vec<(u32, bool)>,
+    /// The last call for whose reply this processor has had the header answer.
+    pub last: Option<u32>,
+    /// An earlier one is left to others.
+    pub is_behind: bool,
 }
 
 /// How far a call is on its way to the backend.
@@ -159,6 +177,14 @@ pub struct Looking {
 }
 
 impl StoredConversation {
+    /// The reply to a call for which the header answers.
+    pub fn first_reply(&self, call: u32) -> (u32, u32) {
+        (
+            call,
+            self.first_replies.get(&call).copied().unwrap_or_default(),
+        )
+    }
+
     pub fn version(&self) -> u64 {
         self.header.as_ref().map_or(0, |header| header.version)
     }
@@ -173,6 +199,7 @@ impl Hash for Header {
             priority,
             phase,
             due,
+            undelivered,
             ..
         } = &self.conversation;
         (
@@ -181,7 +208,7 @@ impl Hash for Header {
             subscribers_at_end.as_bytes(),
         )
             .hash(state);
-        (last_arrival, priority).hash(state);
+        (last_arrival, priority, undelivered).hash(state);
         match due {
             Due::At(at) => (0, Some(at)).hash(state),
             Due::Parked(at) => (1, Some(at)).hash(state),

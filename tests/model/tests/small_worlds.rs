@@ -237,6 +237,51 @@ fn what_is_safe_to_repeat_is_done_in_the_end() {
     });
 }
 
+#[test]
+fn replies_that_the_header_answers_for_are_sent_whoever_dies() {
+    check(Plan {
+        sends: ["0:1/3 told", "0:2/3 told", "0:3/3 told"]
+            .map(sent)
+            .to_vec(),
+        instants_s: vec![0, 60, 1_000_000],
+        ingests: 1,
+        processors: 2,
+        crashes: 1,
+        losses: 1,
+        redeliveries: 1,
+        ..Plan::default()
+    });
+}
+
+#[test]
+fn replies_that_the_header_answers_for_are_sent_once_by_two_at_work() {
+    check(Plan {
+        sends: ["0:1/3 told", "0:2/3 told", "0:3/3 fails told"]
+            .map(sent)
+            .to_vec(),
+        instants_s: vec![0, 60, 1_000_000],
+        ingests: 1,
+        processors: 2,
+        redeliveries: 2,
+        cancels: vec![0],
+        ..Plan::default()
+    });
+}
+
+#[test]
+fn replies_that_the_header_answers_for_do_not_wait() {
+    check(Plan {
+        sends: ["0:1/2 sent told", "0:2/2 sent told"].map(sent).to_vec(),
+        instants_s: vec![0, 60, 1_000_000],
+        ingests: 1,
+        processors: 2,
+        maintenance: true,
+        outage: true,
+        crashes: 1,
+        ..Plan::default()
+    });
+}
+
 #[track_caller]
 fn check(plan: Plan) {
     let checked = plan.checker().threads(2).spawn_bfs().join();

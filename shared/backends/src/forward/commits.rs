@@ -99,16 +99,25 @@ impl ForwardedCall<'_> {
         Err(CommitError::Conflict)
     }
 
+    /// Nobody knows for how long: the calls are kept, and replies are looked after without the header.
+    async fn before_waiting(
+        &self,
+        header: &ConversationRecord,
+    ) -> Result<ConversationRecord, CommitError> {
+        let cloud = self.cloud;
+        let header = cloud.hand_over_replies(header, cloud.now()).await?;
+        Ok(cloud.keep_calls(&header).await?)
+    }
+
     /// The call waits for its backend, which is known not to be ready.
     pub(super) async fn hold(&self, header: &ConversationRecord) -> Result<Forwarded, CommitError> {
         let cloud = self.cloud;
         let mut header = header.clone();
         for tried in 0..FEW_CONFLICTS_MAX {
-            // It is not known for how long.
-            let keeping = match cloud.keep_calls(&header).await {
+            let keeping = match self.before_waiting(&header).await {
                 Ok(keeping) => keeping,
                 Err(error) => {
-                    header = self.again(header, error.into(), tried).await?;
+                    header = self.again(header, error, tried).await?;
                     continue;
                 }
             };

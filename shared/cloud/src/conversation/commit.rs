@@ -23,7 +23,7 @@ use crate::error::{CONFLICTS_MAX, CommitError, Committed, Error};
 use crate::objects_table::Chunk;
 use crate::records::conversation_record::ConversationRecord;
 use crate::records::embedding::FirstHeader;
-use crate::records::end_records::EndRecords;
+use crate::records::end_records::{EndRecords, OutcomeRecords};
 use crate::records::item::Item;
 use crate::records::outcome_record::{self, Results};
 use crate::records::reply_record::ReplyRecord;
@@ -324,10 +324,6 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<CommittedStep, CommitError> {
         self.let_expire(seen, end.call, now).await?;
-        let conversation =
-            seen.conversation
-                .clone()
-                .call_ended(&end.call.request_id, &end.outcome, now);
         let expires = now + self.results_retention();
         let mut transaction = Transaction::default();
         let mut actions = Vec::new();
@@ -337,21 +333,33 @@ impl Cloud {
         actions.extend(mails);
         end.chunk.write(&mut transaction, &self.objects);
         let replies = reply_context(end.call, ReplySubject::Call(&end.outcome), now).replies();
-        let mut next = seen.next(conversation);
-        if end.outcome.how == Ended::Unknown {
+        let is_unknown = end.outcome.how == Ended::Unknown;
+        if is_unknown {
             // A person may send the call again.
             let unknown = UnknownRecord::of(&seen.key, end.call, &end.outcome, expires);
             transaction.put_new(&self.calls, unknown.to_item());
-        } else if end.results.is_some() {
-            next.drop_body();
         }
+        let has_results = end.results.is_some();
         let record = self
             .outcome_record(&seen.key, end.call, end.outcome, end.results)
             .await?;
+        let retention = self.results_retention();
+        let by_header = OutcomeRecords::by_header(seen, &record, &replies, retention, now);
+        let conversation = match &by_header {
+            Some(_) => seen.conversation.clone().answering_for(sequence, now),
+            None => seen.conversation.clone(),
+        };
+        let conversation = conversation.call_ended(&end.call.request_id, &record.outcome, now);
+        let mut next = seen.next(conversation);
+        if has_results && !is_unknown {
+            next.drop_body();
+        }
         let counts_as = counted::of_outcome(&record.outcome);
         let before = seen.conversation.due;
-        let retention = self.results_retention();
-        let records = EndRecords::of(next, before, &record, replies, retention, now);
+        let records = match by_header {
+            Some(outcome) => EndRecords::beside(next, outcome, retention, now),
+            None => EndRecords::of(next, before, &record, replies, retention, now),
+        };
         actions.extend(self.write_outcome(&mut transaction, records.outcome));
         self.commit_with(seen, records.header_item, transaction)
             .await?;
@@ -373,7 +381,7 @@ impl Cloud {
     ) -> Result<ReplyRecord, CommitError> {
         let next = seen.next(reply, due, now);
         let item = next.to_item(self.results_retention(), now);
-        self.calls.put_over(item, Some(seen.version)).await?;
+        self.calls.put_over(item, seen.seen_version()).await?;
         Ok(next)
     }
 }

@@ -30,7 +30,8 @@ impl Cloud {
         load_reply(&self.calls, wake).await
     }
 
-    /// Commits the result of an attempt. The reply is due again at the time of the next one.
+    /// Commits the result of an attempt, but for a first one that went well and for which the header
+    /// answers: whoever has that in hand commits it. The reply is due again at the time of the next one.
     pub async fn commit_reply(
         &self,
         seen: &ReplyRecord,
@@ -41,9 +42,17 @@ impl Cloud {
             ReplyState::Pending(at) => at,
             ReplyState::Delivered | ReplyState::GivenUp => now,
         };
-        self.commit_reply_record(seen, reply, due, now)
-            .await
-            .map(drop)
+        if seen.is_by_header() && reply.state == ReplyState::Delivered {
+            // The next commit of the header says so.
+            return Ok(());
+        }
+        let committed = self.commit_reply_record(seen, reply.clone(), due, now);
+        match committed.await {
+            Err(CommitError::Conflict) if seen.is_by_header() => {
+                self.commit_taken_over(seen, reply, now).await
+            }
+            committed => committed.map(drop),
+        }
     }
 
     /// Leases a reply for an attempt that ends by `until`. `Conflict`: somebody else has it.

@@ -239,6 +239,9 @@ impl Cloud {
                     depth.or_default().add(since);
                 }
                 (Phase::Closing { .. }, _) => overview.closing.add(since),
+                (Phase::Ended(_), _) if conversation.undelivered.is_some() => {
+                    overview.replies.add(since);
+                }
                 // Looked at again for the reply that lies with it.
                 (Phase::Ended(_), _) => {
                     if let Some(record) = ReplyRecord::of_header(header) {

@@ -4,7 +4,7 @@
 //! which are gone through as they were opened. Neither is a scan: a page looks at so many records and no
 //! more, and says where to go on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use calls::{AccountId, AsyncResponseType, Reply, ReplyState, RequestId, SequenceCode};
@@ -17,8 +17,10 @@ use crate::read::conversation_list::{
     ConversationFilter, EXAMINED_MAX, ListCursor, ListOrder, ListQuery, ListedBy, LookBack,
     failed_parts,
 };
+use crate::read::found_reply::{FoundReply, read};
 use crate::read::parts::IndexEntries;
 use crate::records::conversation_record::ConversationRecord;
+use crate::records::item::Item;
 use crate::records::mail_record::MailRecord;
 use crate::records::outcome_record::OutcomeRecord;
 use crate::records::reply_record::{ReplyRecord, reply_key};
@@ -184,12 +186,16 @@ impl Cloud {
         }
         let apart = reply_key(&header.key, sequence, id.number);
         let with_outcome = OutcomeRecord::key(&header.key, sequence);
+        let mut noted = Vec::new();
         for item in self.calls.get_many(&[apart, with_outcome]).await? {
-            if let Some(found) = read(item)?.filter(is_it) {
-                return Ok(Some(found));
+            match read(item)? {
+                FoundReply::Stored(found) if is_it(&found) => return Ok(Some(*found)),
+                FoundReply::ByHeader(item) => noted.push(item),
+                FoundReply::Stored(_) | FoundReply::None => {}
             }
         }
-        Ok(None)
+        let replies = self.replies_by_header(&header.key, noted).await?;
+        Ok(replies.into_iter().find(is_it))
     }
 
     /// Replies of a conversation to its calls from one on.
@@ -210,7 +216,11 @@ impl Cloud {
         let (apart, with_outcome) = tokio::try_join!(apart, with_outcome)?;
         let ends = [apart.next, with_outcome.next];
         let next = ends.into_iter().flatten().min();
-        let mut replies = apart.replies;
+        let by_header = self.replies_by_header(&header.key, with_outcome.by_header);
+        let mut replies = by_header.await?;
+        let is_read: HashSet<Key> = replies.iter().map(ReplyRecord::key_apart).collect();
+        let apart = apart.replies.into_iter();
+        replies.extend(apart.filter(|it| !is_read.contains(&it.key_apart())));
         replies.extend(with_outcome.replies);
         // What comes behind the end of one is not known of both.
         replies.retain(|it| next.is_none_or(|next| it.reply.sequence < next));
@@ -224,16 +234,23 @@ impl Cloud {
         header: &ConversationRecord,
         first: Key,
         last: &str,
-    ) -> Result<ConversationReplies, Error> {
+    ) -> Result<StoredReplies, Error> {
         let range = Range::Between(&first.sk, last);
         let page = self.calls.query(&header.key.0, range, REPLIES_PAGE, None);
         let page = page.await?;
         let end = page.next.as_ref().and_then(|key| sequence_of(&key.sk));
-        let mut replies = Vec::new();
+        let mut some = StoredReplies {
+            next: end,
+            ..StoredReplies::default()
+        };
         for item in page.items {
-            replies.extend(read(item)?);
+            match read(item)? {
+                FoundReply::Stored(record) => some.replies.push(*record),
+                FoundReply::ByHeader(item) => some.by_header.push(item),
+                FoundReply::None => {}
+            }
         }
-        Ok(ConversationReplies { replies, next: end })
+        Ok(some)
     }
 
     /// At least `size` of them, if there are so many, and at most one conversation's more.
@@ -283,8 +300,12 @@ impl Cloud {
                 let Some(item) = found.remove(&(pk, sk)) else {
                     continue;
                 };
-                let record = read(item)?.filter(|record| query.admits(record));
-                page.replies.extend(record);
+                // One that a header answers for has not failed.
+                if let FoundReply::Stored(record) = read(item)?
+                    && query.admits(&record)
+                {
+                    page.replies.push(*record);
+                }
             }
             if examined >= EXAMINED_MAX {
                 page.next = Some(cursor);
@@ -334,19 +355,13 @@ impl Cloud {
     }
 }
 
-/// The reply of a record: of its own, with its outcome, or in a header; `None`: there is none.
-fn read(item: crate::records::item::Item) -> Result<Option<ReplyRecord>, Error> {
-    let Some(key) = key_of(&item) else {
-        return Ok(None);
-    };
-    if ConversationRecord::is_at(&key) {
-        let header = ConversationRecord::from_keyed_item(item)?;
-        return Ok(ReplyRecord::of_header(header));
-    }
-    match ReplyRecord::is_at(&key) {
-        true => ReplyRecord::from_item(&key, item),
-        false => Ok(None),
-    }
+/// Some replies of one kind of record.
+#[derive(Default)]
+struct StoredReplies {
+    replies: Vec<ReplyRecord>,
+    /// Outcomes whose replies the header answers for.
+    by_header: Vec<Item>,
+    next: Option<SequenceCode>,
 }
 
 /// The call that a record is about: the number behind the first `#`.

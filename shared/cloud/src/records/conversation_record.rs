@@ -11,7 +11,7 @@
 use calls::reply::TRIED_MAX;
 use calls::{
     AccountId, BackendName, Call, Conversation, ConversationId, ConversationKey, Due, Phase,
-    QueuePriority, ReceivedSet,
+    QueuePriority, ReceivedSet, SequenceCode,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -22,7 +22,7 @@ use crate::due::{held_by, held_shard};
 use crate::error::Error;
 use crate::records::compression::{compress_bytes, decompress_bytes};
 use crate::records::embedded_call::EmbeddedCall;
-use crate::records::item::{Item, ItemReader, ItemWriter, due_shard};
+use crate::records::item::{Item, ItemReader, ItemWriter, LAYOUT_WITH_UNDELIVERED, due_shard};
 
 const SORT: &str = "CONVERSATION";
 
@@ -44,6 +44,21 @@ pub struct ConversationRecord {
     pub failed_at: Option<Timestamp>,
     /// Since when nobody has gone on with it though somebody should have, once that was found.
     pub overdue_since: Option<Timestamp>,
+    /// Not stored: what whoever has it in hand has said of the reply to the call that is next.
+    pub first_reply: FirstReply,
+}
+
+/// Where the only reply to a call that ends is noted until its first attempt has been made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FirstReply {
+    /// By itself: the header was read, and nobody has said anything of it.
+    #[default]
+    Unsaid,
+    /// By itself: the run that has the header in hand leaves it to the notifier, or has enough in
+    /// hand.
+    ByItself,
+    /// By the header: the run that has it in hand makes the attempt itself.
+    ByHeader,
 }
 
 /// How far those of a priority lie behind those of the highest in the part of the index where
@@ -124,8 +139,15 @@ impl ConversationRecord {
             opened_at: self.opened_at,
             failed_at: self.failed_at,
             overdue_since: None,
+            first_reply: self.first_reply,
             conversation,
         }
+    }
+
+    /// Whether the reply to a call may not have been delivered, as far as the header answers for it.
+    pub(in crate::records) fn answers_for(&self, sequence: SequenceCode) -> bool {
+        let undelivered = self.conversation.undelivered;
+        undelivered.is_some_and(|undelivered| undelivered.covers(sequence))
     }
 
     /// The only call, where it was read with the header. `None`: there are more, or it takes another
@@ -207,8 +229,28 @@ impl ConversationRecord {
             Some(since) => writing.number("overdue_since", since.as_millisecond()),
             None => writing,
         };
+        let writing = match &conversation.undelivered {
+            Some(undelivered) => writing
+                .json("undelivered", undelivered)
+                .laid_out(LAYOUT_WITH_UNDELIVERED),
+            None => writing,
+        };
+        let writing = self.write_due(writing);
+        let ended = matches!(conversation.phase, Phase::Ended(_));
+        // Not before the last attempt at a reply.
+        let retention = match self.embedded.is_reply_pending() {
+            true => results_retention + TRIED_MAX,
+            false => results_retention,
+        };
+        let expires = (ended && conversation.conversation_id.is_none()).then(|| now + retention);
+        self.embedded.write(writing.expires(expires)).done()
+    }
+
+    /// The entry in the index of what is due.
+    fn write_due(&self, writing: ItemWriter) -> ItemWriter {
+        let conversation = &self.conversation;
         let shard = due_shard(&self.key);
-        let writing = match conversation.due {
+        match conversation.due {
             Due::At(at) => writing.due(&shard, at),
             Due::Parked(at) => {
                 writing.due(&parked_shard(&shard), parked_at(conversation.priority, at))
@@ -219,15 +261,7 @@ impl ConversationRecord {
                 writing.due(&shard, parked_at(conversation.priority, at))
             }
             Due::Never => writing,
-        };
-        let ended = matches!(conversation.phase, Phase::Ended(_));
-        // Not before the last attempt at a reply.
-        let retention = match self.embedded.is_reply_pending() {
-            true => results_retention + TRIED_MAX,
-            false => results_retention,
-        };
-        let expires = (ended && conversation.conversation_id.is_none()).then(|| now + retention);
-        self.embedded.write(writing.expires(expires)).done()
+        }
     }
 
     /// One that was found by its record.
@@ -264,6 +298,7 @@ impl ConversationRecord {
             opened_at: item.time("opened_at")?,
             failed_at: item.time("failed_at").ok(),
             overdue_since: item.time("overdue_since").ok(),
+            first_reply: FirstReply::default(),
             version: item.number("version")?,
             conversation: Conversation {
                 account: AccountId(item.text("account")?.to_owned()),
@@ -281,6 +316,10 @@ impl ConversationRecord {
                     .and_then(BackendName::parse),
                 queue_place: match item.has("queue_place") {
                     true => Some(item.json("queue_place")?),
+                    false => None,
+                },
+                undelivered: match item.has("undelivered") {
+                    true => Some(item.json("undelivered")?),
                     false => None,
                 },
             },
@@ -312,7 +351,7 @@ mod tests {
     use super::*;
     use calls::{
         Begun, ClientKey, ClosingStep, EndReason, OverallStatus, Progress, QueueOwner, QueuePlace,
-        RequestId, SequenceCode,
+        RequestId, Undelivered,
     };
     use proptest::prelude::*;
 
@@ -421,6 +460,7 @@ mod tests {
             ],
             version in any::<u64>(),
             place in proptest::option::of(places()),
+            undelivered in proptest::option::of((sequences(), sequences())),
         ) {
             let mut bits = ReceivedSet::default();
             arrived.into_iter().for_each(|sequence| bits.insert(sequence));
@@ -432,6 +472,7 @@ mod tests {
                 opened_at: last_arrival,
                 failed_at: None,
                 overdue_since: (version % 3 == 0).then_some(last_arrival),
+                first_reply: FirstReply::default(),
                 conversation: Conversation {
                     account: AccountId("1 # \u{e9}".to_owned()),
                     conversation_id: name.map(|name| ConversationId::parse(&name).expect("a name")),
@@ -445,6 +486,7 @@ mod tests {
                     waits_for: matches!(due, Due::Held(_))
                         .then(|| BackendName::parse("mc-1").expect("a name")),
                     queue_place: place,
+                    undelivered: undelivered.map(|(first, last)| Undelivered { first, last }),
                 },
             };
             let item = header.to_item(SignedDuration::from_hours(720), last_arrival);

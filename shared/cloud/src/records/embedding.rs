@@ -4,7 +4,7 @@ use calls::{Conversation, ConversationKey, Due, Phase, Reply};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::records::call_record::CallRecord;
-use crate::records::conversation_record::ConversationRecord;
+use crate::records::conversation_record::{ConversationRecord, FirstReply};
 use crate::records::embedded_call::{EmbeddedCall, EmbeddedEnd};
 use crate::records::item::{Item, size_of};
 use crate::records::outcome_record::{OutcomeRecord, Results};
@@ -58,6 +58,7 @@ impl FirstHeader {
             opened_at: self.opened_at,
             failed_at: None,
             overdue_since: None,
+            first_reply: FirstReply::default(),
         }
     }
 }
@@ -83,6 +84,7 @@ impl EmbeddedCall {
             },
             calls_kept: 0,
             overdue_since: None,
+            first_reply: FirstReply::default(),
             opened_at: now,
             failed_at: None,
         };
@@ -157,10 +159,12 @@ mod tests {
                 due: Due::Never,
                 waits_for: None,
                 queue_place: None,
+                undelivered: None,
             },
             embedded: EmbeddedCall::default(),
             calls_kept: 0,
             overdue_since: None,
+            first_reply: FirstReply::default(),
             opened_at: at(0),
             failed_at: None,
         }
@@ -216,6 +220,7 @@ mod tests {
             embedded,
             calls_kept: 0,
             overdue_since: None,
+            first_reply: FirstReply::default(),
             opened_at: at(0),
             failed_at: None,
         };

@@ -4,14 +4,15 @@
 //! | what                                         | lies                                        |
 //! |----------------------------------------------|---------------------------------------------|
 //! | outcome and only reply of a small call alone | in the header                               |
+//! | only reply, if the run posts it              | in the outcome's record; the header answers for it |
 //! | only reply, if it is small                   | in the outcome's record                     |
 //! | all else                                     | in records of their own                     |
 
 use calls::conversation::LOOK_AGAIN;
-use calls::{Due, Reply, SubjectKind};
+use calls::{AsyncResponseType, Due, Reply, SubjectKind};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::records::conversation_record::ConversationRecord;
+use crate::records::conversation_record::{ConversationRecord, FirstReply};
 use crate::records::embedded_call::EmbeddedEnd;
 use crate::records::item::Item;
 use crate::records::outcome_record::OutcomeRecord;
@@ -54,17 +55,56 @@ impl EndRecords {
             },
             None => {
                 let header = next.noted(now);
-                Self {
-                    outcome: OutcomeRecords::of(&header, outcome, replies, results_retention, now),
-                    header_item: header.to_item(results_retention, now),
-                    header,
-                }
+                let records = OutcomeRecords::of(&header, outcome, replies, results_retention, now);
+                Self::beside(header, records, results_retention, now)
             }
+        }
+    }
+
+    /// Nothing of the end lies in the header.
+    pub(crate) fn beside(
+        next: ConversationRecord,
+        outcome: OutcomeRecords,
+        results_retention: SignedDuration,
+        now: Timestamp,
+    ) -> Self {
+        let header = next.noted(now);
+        Self {
+            outcome,
+            header_item: header.to_item(results_retention, now),
+            header,
         }
     }
 }
 
 impl OutcomeRecords {
+    /// An outcome with the only reply that tells of it, for which the header answers; `None`: whoever
+    /// has the header in hand does not post it, or it is another kind of reply.
+    pub(crate) fn by_header(
+        seen: &ConversationRecord,
+        outcome: &OutcomeRecord,
+        replies: &[Reply],
+        results_retention: SignedDuration,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let [reply] = replies else { return None };
+        let is_post = reply.subject == SubjectKind::Call
+            && reply.subscription.response_type == AsyncResponseType::HttpPost;
+        let is_said = seen.first_reply == FirstReply::ByHeader && is_post;
+        // The header of a call alone expires.
+        let can = seen.conversation.conversation_id.is_some()
+            && seen.conversation.can_answer_for(outcome.sequence);
+        if !is_said || !can {
+            return None;
+        }
+        let (reply, due) = (reply.clone(), now + LOOK_AGAIN);
+        let (reply, item) = ReplyRecord::by_header(seen, outcome, reply, due, results_retention);
+        Some(Self {
+            items: vec![item],
+            replies: vec![reply],
+        })
+    }
+
     /// Beside the header of its conversation.
     pub(crate) fn of(
         header: &ConversationRecord,

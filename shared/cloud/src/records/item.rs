@@ -16,13 +16,16 @@ use crate::records::compression::{compress, decompress};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// How records are laid out. To be raised with any change that this version's readers would not
-/// understand, or would lose something of; then older versions leave the new records alone. Written
-/// only beyond the first, since every record would pay for it.
-pub(crate) const LAYOUT: u32 = FIRST_LAYOUT;
+/// The newest way to lay out records that this version can read. To be raised with any change that
+/// older readers would not understand, or would lose something of; they leave such records alone. A
+/// record says its layout only beyond the first, since every record would pay for it.
+const LAYOUT: u32 = LAYOUT_WITH_UNDELIVERED;
 
 /// That of a record that does not say.
 const FIRST_LAYOUT: u32 = 1;
+
+/// That of a header that answers for replies: who does not know of them would drop them.
+pub(crate) const LAYOUT_WITH_UNDELIVERED: u32 = 2;
 
 const LAYOUT_NAME: &str = "layout";
 
@@ -50,18 +53,18 @@ pub(crate) struct ItemWriter(Item);
 
 impl ItemWriter {
     pub(crate) fn new(key: Key) -> Self {
-        Self::laid_out(LAYOUT, key)
-    }
-
-    fn laid_out(layout: u32, key: Key) -> Self {
-        let writing = Self(HashMap::from([
+        Self(HashMap::from([
             ("pk".to_owned(), AttributeValue::S(key.pk)),
             ("sk".to_owned(), AttributeValue::S(key.sk)),
-        ]));
+        ]))
+    }
+
+    /// Older versions leave it alone.
+    pub(crate) fn laid_out(self, layout: u32) -> Self {
         if layout == FIRST_LAYOUT {
-            writing
+            self
         } else {
-            writing.number(LAYOUT_NAME, layout)
+            self.number(LAYOUT_NAME, layout)
         }
     }
 
@@ -241,7 +244,10 @@ mod tests {
 
     #[test]
     fn a_record_of_a_later_layout_is_not_read() {
-        let written = |layout| ItemWriter::laid_out(layout, Key::new("a", "CALL#1")).done();
+        let written = |layout| {
+            let writing = ItemWriter::new(Key::new("a", "CALL#1"));
+            writing.laid_out(layout).done()
+        };
         for (newest, layout, is_read) in [(1, 1, true), (1, 2, false), (2, 1, true), (2, 2, true)] {
             let read = known_to(newest, written(layout));
             assert_eq!(read.is_ok(), is_read, "{layout} by {newest}");

@@ -1,7 +1,7 @@
 //! Reads what is kept of a conversation's calls, wherever it lies: in the header, beside something
 //! else, or in a record of its own. Only `records` knows which, so everybody else reads with this.
 
-use calls::{ConversationKey, SequenceCode};
+use calls::{ConversationKey, SequenceCode, UNDELIVERED_MAX, Undelivered};
 
 use crate::aws::queues::{ReplyTarget, ReplyWakeUp};
 use crate::aws::table::{Range, Table};
@@ -171,7 +171,9 @@ pub(crate) async fn load_outcome_of_reply(
         ReplyLocation::InHeader(header) => {
             Ok(header.embedded.end.as_ref().map(|end| end.outcome.clone()))
         }
-        ReplyLocation::WithOutcome(outcome) => Ok(Some(OutcomeRecord::clone(outcome))),
+        ReplyLocation::WithOutcome(outcome) | ReplyLocation::ByHeader(outcome) => {
+            Ok(Some(OutcomeRecord::clone(outcome)))
+        }
         ReplyLocation::Apart => {
             load_outcome_apart(table, &reply.conversation, reply.reply.sequence).await
         }
@@ -234,4 +236,31 @@ pub(crate) async fn load_reply(
         ReplyTarget::Mails => return Ok(None),
     };
     ReplyRecord::load(table, &key).await
+}
+
+/// The replies for which a header answers, in the order of their calls; some may have records of their
+/// own by now.
+pub(crate) async fn load_undelivered(
+    table: &Table,
+    header: &ConversationRecord,
+) -> Result<Vec<ReplyRecord>, Error> {
+    let Some(Undelivered { first, last }) = header.conversation.undelivered else {
+        return Ok(Vec::new());
+    };
+    let (first, last) = (outcome_sort(first), outcome_sort(last));
+    let limit = i32::try_from(UNDELIVERED_MAX).unwrap_or(i32::MAX);
+    let mut replies = Vec::new();
+    let mut start = None;
+    loop {
+        let range = Range::Between(&first, &last);
+        let page = table.query(&header.key.0, range, limit, start.as_ref());
+        let page = page.await?;
+        for item in page.items {
+            replies.extend(ReplyRecord::of_outcome(header, item)?);
+        }
+        start = page.next;
+        if start.is_none() {
+            return Ok(replies);
+        }
+    }
 }

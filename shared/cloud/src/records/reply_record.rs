@@ -6,11 +6,17 @@
 //!
 //! A call's only reply lies with the outcome that it tells of, where both fit one write unit: in
 //! the outcome's record, or with it in the header of a call alone, see [`crate::records`].
+//!
+//! Where the run that carried out a call of a conversation makes the first attempt at its only
+//! reply, the outcome's record says to whom it goes (`first_reply`) and the header whether it may not
+//! have been delivered, see [`calls::undelivered`]. It has a record of its own only if that attempt
+//! failed, or was left to somebody else.
 
+use calls::conversation::LOOK_AGAIN;
 use calls::reply::TRIED_MAX;
 use calls::{
-    AccountId, Conversation, ConversationId, ConversationKey, Due, Reply, ReplyState, SequenceCode,
-    SubjectKind,
+    AccountId, Conversation, ConversationId, ConversationKey, DeliveryResult, Due, Reply,
+    ReplyState, SequenceCode, SubjectKind,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -40,6 +46,10 @@ pub struct ReplyRecord {
     pub(in crate::records) location: ReplyLocation,
 }
 
+/// The reply for which the header answers, in the record of the outcome. Not called as that of other
+/// outcomes: older versions would take it for pending and due never.
+const FIRST_REPLY: &str = "first_reply";
+
 /// The class of a reply to a call of High, as it is stored.
 const HIGH: &str = "High";
 
@@ -50,6 +60,8 @@ pub(in crate::records) enum ReplyLocation {
     Apart,
     /// In the record of the outcome that it tells of.
     WithOutcome(Box<OutcomeRecord>),
+    /// There too, never to be changed: the header answers for it. Its next version lies apart.
+    ByHeader(Box<OutcomeRecord>),
     /// In the header of a call alone.
     InHeader(Box<ConversationRecord>),
 }
@@ -110,6 +122,78 @@ impl ReplyRecord {
         fits.then_some((record, item))
     }
 
+    /// The only reply that tells of an outcome, as long as the header answers for it, and the item of
+    /// the outcome with it. It is leased to whoever commits it.
+    pub(in crate::records) fn by_header(
+        header: &ConversationRecord,
+        outcome: &OutcomeRecord,
+        reply: Reply,
+        due: Timestamp,
+        results_retention: SignedDuration,
+    ) -> (Self, Item) {
+        let key = OutcomeRecord::key(&outcome.conversation, outcome.sequence);
+        let item = outcome
+            .write(ItemWriter::new(key))
+            .compressed_json(FIRST_REPLY, &StoredReply::beside_outcome(&reply))
+            .expires(Some(outcome.outcome.ended_at + results_retention))
+            .done();
+        let record = Self {
+            version: 0,
+            location: ReplyLocation::ByHeader(Box::new(outcome.clone())),
+            ..Self::apart(header, reply, due)
+        };
+        (record, item)
+    }
+
+    /// Whether the header answers for it, or has answered: it has no record.
+    pub fn is_by_header(&self) -> bool {
+        matches!(self.location, ReplyLocation::ByHeader(_))
+    }
+
+    /// The version that its next one has to find; `None`: no record.
+    pub(crate) fn seen_version(&self) -> Option<u64> {
+        (!self.is_by_header()).then_some(self.version)
+    }
+
+    /// The key of its record, once it has one of its own.
+    pub(crate) fn key_apart(&self) -> Key {
+        reply_key(&self.conversation, self.reply.sequence, self.reply.number)
+    }
+
+    /// Whether it is an outcome with a reply that the header answers for, or has answered for.
+    pub(crate) fn has_first_reply(item: &Item) -> bool {
+        item.contains_key(FIRST_REPLY)
+    }
+
+    /// A reply that the header answers for, or has answered for, by the record of the outcome; `None`:
+    /// there is no such reply. That it lies apart by now is not known here.
+    pub(crate) fn of_outcome(
+        header: &ConversationRecord,
+        item: Item,
+    ) -> Result<Option<Self>, Error> {
+        let item = ItemReader(item);
+        if !item.has(FIRST_REPLY) {
+            return Ok(None);
+        }
+        let outcome = OutcomeRecord::read(header.key.clone(), &item)?;
+        let reply = item.compressed_json::<StoredReply>(FIRST_REPLY)?;
+        let reply = reply.into_reply(&outcome, None);
+        let mut reply = reply.ok_or_else(|| item.unreadable(FIRST_REPLY))?;
+        let due = reply.pending_since + LOOK_AGAIN;
+        let is_pending = header.answers_for(reply.sequence);
+        if !is_pending {
+            // Within the lease that began then: the moment itself is not written.
+            let at = reply.pending_since;
+            reply = reply.attempted(DeliveryResult::Taken, at);
+        }
+        Ok(Some(Self {
+            version: 0,
+            due: is_pending.then_some(due),
+            location: ReplyLocation::ByHeader(Box::new(outcome)),
+            ..Self::apart(header, reply, due)
+        }))
+    }
+
     pub fn is_at(key: &Key) -> bool {
         key.sk.starts_with("REPLY#") || OutcomeRecord::is_at(key)
     }
@@ -127,18 +211,24 @@ impl ReplyRecord {
     /// The wake-up by which whoever holds it hands it on: the notifier takes the lease over.
     pub(crate) fn wake(&self) -> ReplyWakeUp {
         let what = match self.location {
-            ReplyLocation::Apart => ReplyTarget::Reply(self.reply.number),
+            ReplyLocation::Apart | ReplyLocation::ByHeader(_) => {
+                ReplyTarget::Reply(self.reply.number)
+            }
             ReplyLocation::WithOutcome(_) => ReplyTarget::OutcomeReply,
             ReplyLocation::InHeader(_) => ReplyTarget::EmbeddedReply,
         };
-        ReplyWakeUp::new(&self.conversation, self.reply.sequence, what, self.version)
+        // One without a record has to get one before anybody is woken for it.
+        let version = self.version.max(1);
+        ReplyWakeUp::new(&self.conversation, self.reply.sequence, what, version)
     }
 
     /// The call that it tells of, if it was read with the reply.
     pub fn call_read_with_it(&self) -> Option<&CallRecord> {
         match &self.location {
             ReplyLocation::InHeader(header) => header.embedded.call.as_deref(),
-            ReplyLocation::Apart | ReplyLocation::WithOutcome(_) => None,
+            ReplyLocation::Apart | ReplyLocation::WithOutcome(_) | ReplyLocation::ByHeader(_) => {
+                None
+            }
         }
     }
 
@@ -155,7 +245,8 @@ impl ReplyRecord {
                 }
                 ReplyLocation::InHeader(Box::new(next.noted(now)))
             }
-            ReplyLocation::WithOutcome(_) | ReplyLocation::Apart => self.location.clone(),
+            ReplyLocation::WithOutcome(_) => self.location.clone(),
+            ReplyLocation::Apart | ReplyLocation::ByHeader(_) => ReplyLocation::Apart,
         };
         Self {
             version: self.version + 1,
@@ -177,9 +268,8 @@ impl ReplyRecord {
                     sequence,
                 )))
                 .compressed_json("reply", &StoredReply::beside_outcome(&self.reply)),
-            ReplyLocation::Apart => {
-                let key = reply_key(&self.conversation, sequence, self.reply.number);
-                ItemWriter::new(key).compressed_json("reply", &self.reply)
+            ReplyLocation::Apart | ReplyLocation::ByHeader(_) => {
+                ItemWriter::new(self.key_apart()).compressed_json("reply", &self.reply)
             }
         };
         let expires = match (&self.location, self.reply.state) {
@@ -189,7 +279,10 @@ impl ReplyRecord {
             }
             // A reply may be tried for days after the results are gone.
             (
-                ReplyLocation::WithOutcome(_) | ReplyLocation::Apart | ReplyLocation::InHeader(_),
+                ReplyLocation::WithOutcome(_)
+                | ReplyLocation::ByHeader(_)
+                | ReplyLocation::Apart
+                | ReplyLocation::InHeader(_),
                 _,
             ) => now + results_retention + TRIED_MAX,
         };
@@ -354,6 +447,7 @@ mod tests {
             due: Due::Never,
             waits_for: None,
             queue_place: None,
+            undelivered: None,
         }
     }
 
@@ -392,7 +486,7 @@ mod tests {
                 ReplyLocation::WithOutcome(_) => {
                     OutcomeRecord::key(&record.conversation, SequenceCode::FIRST)
                 }
-                ReplyLocation::Apart | ReplyLocation::InHeader(_) => {
+                ReplyLocation::Apart | ReplyLocation::ByHeader(_) | ReplyLocation::InHeader(_) => {
                     reply_key(&record.conversation, SequenceCode::FIRST, 1)
                 }
             };
