@@ -97,6 +97,7 @@ mod tests {
             due: calls::Due::Never,
             waits_for: None,
             queue_place: None,
+            undelivered: None,
         };
         let pause = |until| Pause {
             account: Some(AccountId("7001".to_owned())),
