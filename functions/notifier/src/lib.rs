@@ -123,7 +123,7 @@ pub async fn run_batch(cloud: &Cloud, batch: Vec<Delivery>, deadline: Timestamp)
     let running = async {
         let lanes = together
             .into_iter()
-            .map(|messages| batch.settle_lane(messages));
+            .map(|messages| batch.settle_own_lane(messages));
         join_all(lanes).await;
         batch.run_alone(alone, behind).await;
     };

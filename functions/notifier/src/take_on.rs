@@ -43,6 +43,8 @@ pub(crate) struct TakingOn {
     slow: AtomicUsize,
     began: Notify,
     stopped: AtomicBool,
+    /// A request for messages is made.
+    receiving: AtomicBool,
     paused_until: Mutex<Option<Instant>>,
     in_hand: AtomicUsize,
 }
@@ -143,6 +145,7 @@ impl ReplyBatch<'_> {
     }
 
     async fn receive(&self) -> Vec<Delivery> {
+        self.taking_on.receiving.store(true, Ordering::SeqCst);
         let began = Instant::now();
         let in_hand = self.taking_on.in_hand.load(Ordering::SeqCst);
         let room = IN_HAND_MAX.saturating_sub(in_hand);
@@ -155,6 +158,7 @@ impl ReplyBatch<'_> {
         if received.is_empty() {
             sleep(RECEIVE_WAIT.saturating_sub(began.elapsed())).await;
         }
+        self.taking_on.receiving.store(false, Ordering::SeqCst);
         received
     }
 
@@ -193,6 +197,16 @@ impl ReplyBatch<'_> {
             self.put_back(message, later).await;
         }
         self.settle_lane(together).await;
+        self.delete_settled().await;
+    }
+
+    /// A lane that the platform has given. Where the invocation goes on for others, what is done of it is
+    /// deleted now: its group must not wait for them.
+    pub(crate) async fn settle_own_lane(&self, messages: Vec<ReplyMessage>) {
+        self.settle_lane(messages).await;
+        if self.taking_on.is_waited() || self.taking_on.receiving.load(Ordering::SeqCst) {
+            self.delete_settled().await;
+        }
     }
 
     /// The platform deletes what it has given, and nothing else.
