@@ -226,6 +226,9 @@ mod tests {
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.expect("a connection");
             let said = b"HTTP/1.1 500 No\r\ncontent-length: 50\r\n\r\none moment";
+            // Who answers before it is asked speaks no HTTP.
+            let mut bytes = [0; 4_096];
+            let _read = stream.read(&mut bytes).await;
             let _written = stream.write_all(said).await;
             std::future::pending::<()>().await;
         });
