@@ -156,7 +156,11 @@ async fn only_calls_that_wait_cost_further_writes() {
         used.table_writes
     };
     let caller = carried_out().await;
-    assert!(updates(&caller) < 1.0, "usual calls cost none");
+    assert!(
+        (updates(&caller) - 1.0).abs() < 1e-9,
+        "usual calls cost none; how quickly their receiver answers is noted once: {}",
+        updates(&caller)
+    );
     let mut caller = a_caller().await;
     caller.goes_into_maintenance(true).await;
     for number in [1, 2, 3] {
