@@ -31,7 +31,7 @@ const IN_HAND_MAX: usize = 100;
 const RECEIVE_WAIT: Duration = Duration::from_secs(1);
 
 /// How long nothing is taken on after a message was put back for others.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSED_FOR: Duration = Duration::from_secs(1);
 
 /// When a message comes again that is not to be done beside others.
 const ALONE_AGAIN: SignedDuration = SignedDuration::from_secs(5);
@@ -72,7 +72,7 @@ impl TakingOn {
 
     /// Somebody else is to have what was just put back.
     pub(crate) fn pause(&self) {
-        *self.paused() = Some(Instant::now() + PAUSE);
+        *self.paused() = Some(Instant::now() + PAUSED_FOR);
     }
 
     /// Until when nothing is taken on, if that is later than now.
@@ -96,7 +96,7 @@ impl TakingOn {
 }
 
 /// What one of the things under way came to.
-enum Progress {
+enum Completed {
     Settled,
     Received(Vec<Delivery>),
 }
@@ -106,8 +106,8 @@ impl ReplyBatch<'_> {
     /// or takes longer than a quick one, others' messages are taken on.
     pub(crate) async fn beside_others(&self, own: impl Future<Output = ()> + Send) {
         let slow_from = Instant::now() + QUICK_MAX;
-        let mut under_way: FuturesUnordered<BoxFuture<'_, Progress>> = FuturesUnordered::new();
-        under_way.push(own.map(|()| Progress::Settled).boxed());
+        let mut under_way: FuturesUnordered<BoxFuture<'_, Completed>> = FuturesUnordered::new();
+        under_way.push(own.map(|()| Completed::Settled).boxed());
         let mut is_receiving = false;
         loop {
             let now = Instant::now();
@@ -115,7 +115,7 @@ impl ReplyBatch<'_> {
             let paused_until = self.taking_on.paused_until();
             if waits && paused_until.is_none() && (now >= slow_from || self.taking_on.is_waited()) {
                 is_receiving = true;
-                under_way.push(self.receive().map(Progress::Received).boxed());
+                under_way.push(self.receive().map(Completed::Received).boxed());
             }
             // When it is looked again whether to take on any, if nothing happens before.
             let later = paused_until.or((now < slow_from).then_some(slow_from));
@@ -123,12 +123,12 @@ impl ReplyBatch<'_> {
                 biased;
                 progress = under_way.next() => match progress {
                     None => return,
-                    Some(Progress::Settled) => {}
-                    Some(Progress::Received(deliveries)) => {
+                    Some(Completed::Settled) => {}
+                    Some(Completed::Received(deliveries)) => {
                         is_receiving = false;
                         if !deliveries.is_empty() {
                             let settling = self.settle_others(deliveries);
-                            under_way.push(settling.map(|()| Progress::Settled).boxed());
+                            under_way.push(settling.map(|()| Completed::Settled).boxed());
                         }
                     }
                 },

@@ -12,34 +12,14 @@ use jiff::Timestamp;
 use crate::doctor_arguments::DoctorArguments;
 use crate::doctor_aws;
 use crate::failure::CommandFailure;
-use crate::output::{Output, Record};
+use crate::findings::{Finding, Findings};
+use crate::output::Output;
 
 /// How far two clocks may be apart: PasswordDigests and signatures allow five minutes.
 const APART_MAX_S: i64 = 60;
 
 /// Share of a day's mails that is worth a word.
 const MAILS_USED: f64 = 0.8;
-
-/// What is found of one thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Finding {
-    Good,
-    Warning,
-    Bad,
-    /// It could not be looked at from here.
-    Unknown,
-}
-
-impl Finding {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Good => "OK",
-            Self::Warning => "warning",
-            Self::Bad => "failed",
-            Self::Unknown => "unknown",
-        }
-    }
-}
 
 /// What is looked at, and where.
 pub(crate) struct Patient<'a> {
@@ -52,18 +32,6 @@ pub(crate) struct Patient<'a> {
     pub(crate) is_local: bool,
     /// What asks about the stack as a whole, and its name; `None`: it is none in AWS.
     pub(crate) stack: Option<(&'a SignedRequests, &'a str)>,
-}
-
-#[derive(Default)]
-pub(crate) struct Findings(Vec<(Finding, Record)>);
-
-impl Findings {
-    pub(crate) fn add(&mut self, what: &str, finding: Finding, why: impl Into<String>) {
-        let record = Record::of("what", what)
-            .and("state", finding.word())
-            .and("why", why.into());
-        self.0.push((finding, record));
-    }
 }
 
 /// All findings; whether any is bad is in the exit code of a script's `--output json`.

@@ -6,7 +6,7 @@ use cloud::aws::stack_examination::{Certificate, Drift, FunctionQuota, StackAlar
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
-use crate::doctor::{Finding, Findings};
+use crate::findings::{Finding, Findings};
 
 /// Functions that must be able to run at once: new accounts begin with ten, which is less than the four
 /// functions use under load.

@@ -7,7 +7,7 @@ use cloud::Cloud;
 use cloud::accounts::account_changes::AccountDeletion;
 use cloud::act::Run;
 use cloud::act::expunge::{ExpungeReport, ExpungedSubject, Expunging};
-use objects::KnownPerson;
+use objects::PersonNames;
 use serde_json::Value;
 
 use crate::access::Access;
@@ -31,10 +31,10 @@ pub(crate) async fn carry_out(
         ExpungeVerb::Person { key, address, .. } => {
             existing(access, &account).await?;
             ExpungedSubject::Person(match (key, address) {
-                (Some(key), _) => KnownPerson::of_key(key),
-                (None, Some(address)) => KnownPerson::of_address(address),
+                (Some(key), _) => PersonNames::of_key(key),
+                (None, Some(address)) => PersonNames::of_address(address),
                 // `clap` asks for one of them.
-                (None, None) => KnownPerson::default(),
+                (None, None) => PersonNames::default(),
             })
         }
     };

@@ -35,6 +35,7 @@ mod export;
 mod expunge;
 mod expunge_arguments;
 mod failure;
+mod findings;
 mod handbook;
 mod listen;
 mod login_acts;

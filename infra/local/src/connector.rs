@@ -120,7 +120,7 @@ impl LocalCloud {
             durable.map_err(|error| ConnectorError::other(error.into(), None))?;
         }
         let answer = match to_aws {
-            true => self.answer_as_asked(&aws_request, &request).await,
+            true => self.answer_as_requested(&aws_request, &request).await,
             false => self.call_back(&request).await?,
         };
         match fault {
@@ -143,13 +143,13 @@ impl LocalCloud {
         }
     }
 
-    async fn answer_as_asked(
+    async fn answer_as_requested(
         &self,
         aws_request: &AwsRequest,
         request: &Request<Bytes>,
     ) -> Response<Bytes> {
         if aws_request.service == Service::Sqs && aws_request.operation == "ReceiveMessage" {
-            self.sqs().wait_as_asked(aws_request).await;
+            self.sqs().wait_as_requested(aws_request).await;
         }
         self.answer_parsed(aws_request, request)
     }

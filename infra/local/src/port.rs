@@ -54,7 +54,10 @@ async fn answer(cloud: LocalCloud, request: Request<Body>) -> Response {
     };
     let request = Request::from_parts(parts, body);
     if header(&request, "x-amz-target") == Some("AmazonSQS.ReceiveMessage") {
-        cloud.sqs().wait_as_asked(&AwsRequest::of(&request)).await;
+        cloud
+            .sqs()
+            .wait_as_requested(&AwsRequest::of(&request))
+            .await;
     }
     // A task of its own: a client that hangs up does not stop it.
     match tokio::spawn(async move { cloud.answer(request) }).await {

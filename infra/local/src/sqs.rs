@@ -184,7 +184,7 @@ impl Sqs {
     }
 
     /// Long polling: returns when the queue has a message, or after as long as a receive is to wait.
-    pub(crate) async fn wait_as_asked(&self, receive: &AwsRequest) {
+    pub(crate) async fn wait_as_requested(&self, receive: &AwsRequest) {
         let queue = receive.resource.as_str();
         let seconds = receive.json["WaitTimeSeconds"].as_u64().unwrap_or_default();
         let until = Instant::now() + Duration::from_secs(seconds.min(WAIT_SECONDS_MAX));

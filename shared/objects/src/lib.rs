@@ -102,7 +102,7 @@ pub use object_types::send::{
     shown_send,
 };
 pub use overlay::{Change, Overlay, Stored};
-pub use person::{Belonging, KnownPerson, partitions_of, type_of};
+pub use person::{Belonging, PersonNames, partitions_of, type_of};
 pub use phone_failure::PhoneFailure;
 pub use phone_order::{PhoneChannel, PhoneOrder, PhoneSenders};
 pub use recipient::Recipient;

@@ -28,7 +28,7 @@ const SUBSCRIBER: &str = "Subscriber";
 
 /// Whose data is looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KnownPerson {
+pub struct PersonNames {
     /// Small letters: case does not count in keys.
     keys: BTreeSet<String>,
     addresses: BTreeSet<String>,
@@ -46,7 +46,7 @@ pub enum Belonging {
     Named,
 }
 
-impl KnownPerson {
+impl PersonNames {
     pub fn of_key(key: &str) -> Self {
         let mut person = Self::default();
         person.add_key(key);
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_key_counts_only_where_it_is_said_to_be_one() {
-        let person = KnownPerson::of_key("1");
+        let person = PersonNames::of_key("1");
         let property = |name, value| {
             let pair = Element::new("Property").with(Element::of("Name", name));
             Element::new("Properties").with(pair.with(Element::of("Value", value)))
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn an_address_counts_wherever_it_stands_whole() {
-        let person = KnownPerson::of_address("Ann@Example.com");
+        let person = PersonNames::of_address("Ann@Example.com");
         for (text, is_in) in [
             ("ann@example.com", true),
             ("Dear <ANN@example.com>, hello", true),
@@ -258,20 +258,20 @@ mod tests {
         let subscriber = Element::new("Objects")
             .with(Element::of("SubscriberKey", "k-1"))
             .with(Element::of("EmailAddress", "ann@example.com"));
-        let mut person = KnownPerson::of_address("ann@example.com");
+        let mut person = PersonNames::of_address("ann@example.com");
         person.learn(&json_of(&subscriber));
         assert_eq!(
             person.names().collect::<Vec<_>>(),
             ["ann@example.com", "k-1"]
         );
-        let mut other = KnownPerson::of_key("k-2");
+        let mut other = PersonNames::of_key("k-2");
         other.learn(&json_of(&subscriber));
         assert_eq!(other.names().collect::<Vec<_>>(), ["k-2"]);
     }
 
     #[test]
     fn what_is_somebody_elses_is_only_named() {
-        let person = KnownPerson::of_address("ann@example.com");
+        let person = PersonNames::of_address("ann@example.com");
         let at = |partition: &str, sort: &str| ObjectKey {
             partition: partition.to_owned(),
             sort: sort.to_owned(),

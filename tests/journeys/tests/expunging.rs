@@ -11,7 +11,7 @@ use journeys::story::ADDRESS;
 use journeys::{Call, Story, a_caller, call, hours, part};
 use local::CallbackAnswer;
 use local::faults::InjectedFault;
-use objects::KnownPerson;
+use objects::PersonNames;
 
 const ANN: &str = "ann@example.com";
 const BOB: &str = "bob@example.com";
@@ -59,7 +59,7 @@ async fn expunges(
 }
 
 fn of_ann() -> ExpungedSubject {
-    ExpungedSubject::Person(KnownPerson::of_key("K-Ann"))
+    ExpungedSubject::Person(PersonNames::of_key("K-Ann"))
 }
 
 /// Ann and Bob are subscribers, are mailed together, and a receiver repeats whom a call was about.

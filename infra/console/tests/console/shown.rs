@@ -169,7 +169,7 @@ async fn replies_are_shown_with_every_attempt() {
         .shows(&format!("/reply?{}", address.replace("&amp;", "&")))
         .await;
     assert!(
-        one.contains("webhook-id") && one.contains("no connection"),
+        one.contains("webhook-id") && one.contains("nobody listens there"),
         "{one}"
     );
     let sent = server.shows("/sent").await;

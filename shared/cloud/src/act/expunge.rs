@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use calls::AccountId;
-use objects::KnownPerson;
+use objects::PersonNames;
 
 use crate::Cloud;
 use crate::act::Run;
@@ -24,7 +24,7 @@ pub enum ExpungedSubject {
     Account,
     /// Of a person all that names them by a SubscriberKey or an address, and by what the subscriber of
     /// that name is called besides.
-    Person(KnownPerson),
+    Person(PersonNames),
 }
 
 /// What was taken away, or would be.

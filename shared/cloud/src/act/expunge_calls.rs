@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use calls::AccountId;
-use objects::KnownPerson;
+use objects::PersonNames;
 
 use crate::Cloud;
 use crate::act::Run;
@@ -183,7 +183,7 @@ impl Cloud {
         &self,
         run: Run,
         partition: &Partition,
-        person: &KnownPerson,
+        person: &PersonNames,
         report: &mut ExpungeReport,
     ) -> Result<(), Error> {
         report.left_called_so += u64::from(partition.is_called_after(person));

@@ -1,6 +1,6 @@
 //! Objects of an account, or those of a person, are taken away.
 
-use objects::{Belonging, KnownPerson, ObjectKey, partitions_of, type_of};
+use objects::{Belonging, ObjectKey, PersonNames, partitions_of, type_of};
 use serde_json::Value;
 
 use crate::Cloud;
@@ -17,7 +17,7 @@ impl Cloud {
     pub(crate) async fn learn_names(
         &self,
         account: &AccountId,
-        person: &mut KnownPerson,
+        person: &mut PersonNames,
     ) -> Result<(), Error> {
         let mut start = None;
         let subscribers = format!("{}Subscriber", partitions_of(account));

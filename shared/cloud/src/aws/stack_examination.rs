@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn the_price_is_asked_for_as_the_dashboard_has_it() {
+    fn the_price_is_requested_as_the_dashboard_has_it() {
         let dashboard = json!({ "widgets": [
             { "properties": { "title": "Calls", "metrics": [["Aftercall/a", "Accepted"]] } },
             { "properties": { "title": "Estimated price, dollars an hour", "metrics": [

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use calls::{AccountId, Phase};
-use objects::KnownPerson;
+use objects::PersonNames;
 use serde_json::Value;
 
 use crate::aws::table::{Key, key_of};
@@ -125,7 +125,7 @@ impl Partition {
     }
 
     /// Whether its ConversationID names the person.
-    pub(crate) fn is_called_after(&self, person: &KnownPerson) -> bool {
+    pub(crate) fn is_called_after(&self, person: &PersonNames) -> bool {
         let name = self.header().map(|header| text(header, "conversation_id"));
         name.is_some_and(|name| person.is_in_text(name))
     }
@@ -133,7 +133,7 @@ impl Partition {
     /// The calls that name the person: in their bodies and results, here or in the bucket, or in their mails.
     pub(crate) fn calls_naming(
         &self,
-        person: &KnownPerson,
+        person: &PersonNames,
         in_bucket: &dyn Fn(&str) -> Option<String>,
     ) -> BTreeSet<u32> {
         let names = |item: &&Item| {
@@ -152,7 +152,7 @@ impl Partition {
 
     /// What becomes of the records: bodies and results are taken out of those calls, mails to the person are
     /// deleted, and so is what a receiver has said of the person. What became of the calls stays.
-    pub(crate) fn without(&self, person: &KnownPerson, calls: &BTreeSet<u32>) -> Vec<Expunged> {
+    pub(crate) fn without(&self, person: &PersonNames, calls: &BTreeSet<u32>) -> Vec<Expunged> {
         let expunged = |item: &Item| {
             let sequence = sequence_of(text(item, "sk"));
             let is_of_call = sequence.is_some_and(|sequence| calls.contains(&sequence));
@@ -168,7 +168,7 @@ pub(crate) fn is_of(item: &Item, account: &AccountId) -> bool {
 }
 
 /// `is_of_call`: the call that it is about names the person.
-fn item_without(item: &Item, person: &KnownPerson, is_of_call: bool) -> Option<Expunged> {
+fn item_without(item: &Item, person: &PersonNames, is_of_call: bool) -> Option<Expunged> {
     let mut next = item.clone();
     if is_of_call {
         let sk = text(item, "sk");
@@ -205,7 +205,7 @@ fn item_without(item: &Item, person: &KnownPerson, is_of_call: bool) -> Option<E
 }
 
 /// Without what its receiver said, if that names the person.
-fn reply_without(reply: &str, person: &KnownPerson) -> Option<String> {
+fn reply_without(reply: &str, person: &PersonNames) -> Option<String> {
     let mut reply: Value = serde_json::from_str(reply).ok()?;
     let attempts = reply.get_mut("attempts")?.as_array_mut()?;
     let mut is_changed = false;
@@ -222,7 +222,7 @@ fn reply_without(reply: &str, person: &KnownPerson) -> Option<String> {
 }
 
 /// Bodies are envelopes' payloads; all else is JSON.
-fn is_named_in(person: &KnownPerson, text: &str) -> bool {
+fn is_named_in(person: &PersonNames, text: &str) -> bool {
     if let Ok(value) = serde_json::from_str::<Value>(text) {
         return person.is_in(&value);
     }
