@@ -97,7 +97,7 @@ async function mendedWithTheCommand() {
   const shop = `http://127.0.0.1:${receiver.port}/shop`;
   await runs("replies", "list", "local", "--receiver", shop, "--limit", "3");
   const [reply] = await json("replies", "list", "local", "--receiver", shop, "--limit", "1");
-  assert.match(await runs("replies", "show", "local", reply.id), /no connection/);
+  assert.match(await runs("replies", "show", "local", reply.id), /nobody listens there/);
   assert.match(await runs("conversations", "list", "local", "--failed"), /order-1/);
   assert.match(await runs("conversations", "show", "local", "order-1"), /SequenceCode 3/);
   assert.match(await runs("--dry-run", "replies", "resend-all", "local", "--receiver", shop), /150/);
@@ -135,7 +135,7 @@ async function mendedWithTheConsole(browser) {
   await picture("replies");
   await page.locator("tbody a").first().click();
   await page.waitForLoadState("networkidle");
-  await says("no connection, or it broke");
+  await says("refused: nobody listens there");
   await picture("reply");
   // A page at a time, with the reason; first it is only said what would be done.
   let next = `${at}/replies?receiver=${encodeURIComponent(stock)}`;
