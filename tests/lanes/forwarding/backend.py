@@ -3,6 +3,7 @@
 import http.server
 import json
 import re
+import select
 import socket
 import socketserver
 import threading
@@ -77,8 +78,11 @@ class Backend:
     def does(self, mode):
         """From now on. Down: nobody listens."""
         if mode == "down" and self.server:
-            # What has come before is still answered.
+            # What has come before is still answered, and so is who was connected and not accepted yet: the
+            # kernel would cut those off, with what they have sent, and the log would know nothing of them.
             self.server.shutdown()
+            while select.select([self.server.socket], [], [], 0)[0]:
+                self.server._handle_request_noblock()
             self.server.server_close()
             self.server = None
         self.mode = mode

@@ -61,7 +61,7 @@ NETWORK = [
 TRACES = ["xray:PutTraceSegments", "xray:PutTelemetryRecords"]
 
 # What only people ask for, with `aftercall` and their own permissions.
-PEOPLE_ONLY = {"dynamodb:Scan"}
+PEOPLE_ONLY = {"dynamodb:Scan", "s3:DeleteObject"}
 
 # What the code asks AWS for, by the SDK's name of it, and the action that allows it.
 ACTIONS = {
