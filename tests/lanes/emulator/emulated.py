@@ -102,6 +102,9 @@ def rights(policies, role):
             if statement["Action"] == "sqs:SendMessage":
                 statement["Action"] = ["sqs:SendMessage", "sqs:SendMessageBatch"]
                 bends.append(f"{role} gets sqs:SendMessageBatch, which in AWS is part of sqs:SendMessage")
+            if "sqs:DeleteMessage" in statement["Action"]:
+                statement["Action"] = [*statement["Action"], "sqs:DeleteMessageBatch", "sqs:ChangeMessageVisibilityBatch"]
+                bends.append(f"{role} gets the batches of sqs:DeleteMessage and of sqs:ChangeMessageVisibility, which in AWS are part of these")
             if "dynamodb:LeadingKeys" in str(statement.get("Condition")):
                 del statement["Condition"]
                 bends.append(f"{role} may write any record of the table, since the emulator does not tell keys: tests/lanes/template/roles does")
